@@ -1,0 +1,29 @@
+// Every augmentation there is. Names, parameters and ranges reach TypeScript from here.
+#pragma once
+#include "augment/acceptance.h"
+#include "augment/add_objects.h"
+#include "augment/redistribute.h"
+#include "augment/rotate_phi.h"
+#include "augment/shift_all.h"
+#include "augment/shift_met.h"
+#include "augment/shift_pt.h"
+#include "augment/smear_direction.h"
+#include "augment/smear_jets.h"
+#include "augment/split_collinear.h"
+
+namespace aclr {
+
+template <class... Items>
+struct TypeList {
+  // Calls visit(index, Item{}) for each.
+  template <class Visit>
+  static void each(Visit&& visit) {
+    int i = 0;
+    (visit(i++, Items{}), ...);
+  }
+};
+
+using AugmentationList = TypeList<RotatePhi, SmearDirection, SmearJets, Acceptance, AddObjects, SplitCollinear,
+                                  Redistribute, ShiftMet, ShiftPt, ShiftAll>;
+
+}  // namespace aclr

@@ -1,0 +1,181 @@
+// Reading what JavaScript hands over. Types, lengths, offsets and ranges are checked here, and everything is copied: a
+// job never looks at memory that JavaScript can change, shrink or detach meanwhile.
+#pragma once
+#include <napi.h>
+
+#include <cmath>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "core/event.h"
+#include "core/status.h"
+
+namespace aclr::binding {
+
+[[noreturn]] inline void fail(Napi::Env env, const std::string& message) { throw Napi::TypeError::New(env, message); }
+
+// A Status as a JavaScript error with `code`.
+inline Napi::Error to_error(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.message());
+  error.Set("code", Napi::String::New(env, status.code_name()));
+  return error;
+}
+inline void check(Napi::Env env, const Status& status) {
+  if (!status.ok()) throw to_error(env, status);
+}
+
+inline Napi::Object object_of(Napi::Value value, const char* what) {
+  if (!value.IsObject() || value.IsNull()) fail(value.Env(), std::string(what) + " must be an object");
+  return value.As<Napi::Object>();
+}
+
+inline double number_of(Napi::Object from, const char* name, double low, double high) {
+  const Napi::Value value = from.Get(name);
+  if (!value.IsNumber()) fail(from.Env(), std::string(name) + " must be a number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!(number >= low && number <= high))
+    fail(from.Env(), std::string(name) + " is " + std::to_string(number) + ", must lie in " + std::to_string(low) + ".." +
+                         std::to_string(high));
+  return number;
+}
+
+inline double number_or(Napi::Object from, const char* name, double standard, double low, double high) {
+  return from.Get(name).IsUndefined() ? standard : number_of(from, name, low, high);
+}
+
+inline int integer_of(Napi::Object from, const char* name, double low, double high) {
+  const double number = number_of(from, name, low, high);
+  if (number != std::floor(number)) fail(from.Env(), std::string(name) + " must be a whole number");
+  return static_cast<int>(number);
+}
+
+inline std::uint32_t word_of(Napi::Object from, const char* name) {
+  return static_cast<std::uint32_t>(number_of(from, name, 0, 4294967295.0));
+}
+
+inline std::uint64_t seed_of(Napi::Object from) {
+  return static_cast<std::uint64_t>(number_of(from, "seed", 0, 9007199254740991.0));
+}
+
+inline bool flag_of(Napi::Object from, const char* name) {
+  const Napi::Value value = from.Get(name);
+  if (!value.IsBoolean()) fail(from.Env(), std::string(name) + " must be true or false");
+  return value.As<Napi::Boolean>().Value();
+}
+
+inline std::string text_of(Napi::Object from, const char* name) {
+  const Napi::Value value = from.Get(name);
+  if (!value.IsString()) fail(from.Env(), std::string(name) + " must be a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+template <class T>
+constexpr napi_typedarray_type array_type() {
+  if constexpr (std::is_same_v<T, float>) return napi_float32_array;
+  if constexpr (std::is_same_v<T, double>) return napi_float64_array;
+  if constexpr (std::is_same_v<T, std::int32_t>) return napi_int32_array;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return napi_uint8_array;
+  if constexpr (std::is_same_v<T, std::uint32_t>) return napi_uint32_array;
+}
+
+template <class T>
+struct Span {
+  const T* data = nullptr;
+  std::size_t size = 0;
+};
+
+// A view of a typed array, good until control returns to JavaScript.
+template <class T>
+Span<T> span_of(Napi::Value value, const char* name) {
+  static const char* const kNames[] = {"Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array",
+                                       "Int32Array", "Uint32Array", "Float32Array", "Float64Array"};
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != array_type<T>())
+    fail(value.Env(), std::string(name) + " must be a " + kNames[array_type<T>()]);
+  const auto array = value.As<Napi::TypedArrayOf<T>>();
+  return {array.Data(), array.ElementLength()};  // a detached array has length 0
+}
+
+template <class T>
+std::vector<T> copy_of(Napi::Object from, const char* name) {
+  const Span<T> span = span_of<T>(from.Get(name), name);
+  return std::vector<T>(span.data, span.data + span.size);
+}
+
+template <class T>
+std::vector<T> copy_of(Napi::Object from, const char* name, std::size_t count) {
+  const Span<T> span = span_of<T>(from.Get(name), name);
+  if (span.size != count)
+    fail(from.Env(), std::string(name) + " has " + std::to_string(span.size) + " entries, must have " + std::to_string(count));
+  return std::vector<T>(span.data, span.data + span.size);
+}
+
+template <class T>
+Napi::TypedArrayOf<T> array_from(Napi::Env env, const T* data, std::size_t count) {
+  auto array = Napi::TypedArrayOf<T>::New(env, count, array_type<T>());
+  std::copy(data, data + count, array.Data());
+  return array;
+}
+template <class T>
+Napi::TypedArrayOf<T> array_from(Napi::Env env, const std::vector<T>& data) {
+  return array_from(env, data.data(), data.size());
+}
+
+// The events {pt, eta, phi, kind, offsets} of a batch, or those at `index`, in that order. Every offset and kind that is
+// read is checked first.
+template <class T>
+EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_out = nullptr) {
+  const Napi::Env env = from.Env();
+  const Napi::Object events = object_of(from.Get("events"), "events");
+  const auto pt = span_of<float>(events.Get("pt"), "pt"), eta = span_of<float>(events.Get("eta"), "eta"),
+             phi = span_of<float>(events.Get("phi"), "phi");
+  const auto kind = span_of<std::uint8_t>(events.Get("kind"), "kind");
+  const auto offsets = span_of<std::int32_t>(events.Get("offsets"), "offsets");
+  if (eta.size != pt.size || phi.size != pt.size || kind.size != pt.size)
+    fail(env, "pt, eta, phi and kind must have the same length");
+  if (offsets.size < 1) fail(env, "offsets must have one entry more than there are events");
+  const std::size_t total = offsets.size - 1;
+
+  std::vector<std::int32_t> index;
+  if (from.Get("index").IsUndefined()) {
+    index.resize(total);
+    for (std::size_t i = 0; i < total; ++i) index[i] = static_cast<std::int32_t>(i);
+  } else {
+    index = copy_of<std::int32_t>(from, "index");
+  }
+  EventColumns<T> out;
+  for (const std::int32_t i : index) {
+    if (i < 0 || static_cast<std::size_t>(i) >= total)
+      fail(env, "index names event " + std::to_string(i) + " of " + std::to_string(total));
+    const std::int32_t first = offsets.data[i], last = offsets.data[i + 1];
+    if (first < 0 || last < first || static_cast<std::size_t>(last) > pt.size)
+      fail(env, "offsets of event " + std::to_string(i) + " do not lie within its columns");
+    if (last - first > kMaxObjects)
+      fail(env, "event " + std::to_string(i) + " has " + std::to_string(last - first) + " objects, the most is " +
+                    std::to_string(kMaxObjects));
+    for (std::int32_t o = first; o < last; ++o) {
+      if (kind.data[o] < 1 || kind.data[o] > 4)
+        fail(env, "event " + std::to_string(i) + " has an object of class " + std::to_string(kind.data[o]));
+      out.pt.push_back(static_cast<T>(pt.data[o]));
+      out.eta.push_back(static_cast<T>(eta.data[o]));
+      out.phi.push_back(static_cast<T>(phi.data[o]));
+      out.kind.push_back(kind.data[o]);
+    }
+    out.offsets.push_back(static_cast<std::int32_t>(out.pt.size()));
+  }
+  if (index_out != nullptr) *index_out = std::move(index);
+  return out;
+}
+
+template <class T>
+Napi::Object columns_to_js(Napi::Env env, const EventColumns<T>& events) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("pt", array_from(env, events.pt));
+  out.Set("eta", array_from(env, events.eta));
+  out.Set("phi", array_from(env, events.phi));
+  out.Set("kind", array_from(env, events.kind));
+  out.Set("offsets", array_from(env, events.offsets));
+  return out;
+}
+
+}  // namespace aclr::binding

@@ -1,0 +1,99 @@
+// What the classes handed to JavaScript share: a type tag, dispose(), one job at a time, weights and optimiser state as
+// flat typed arrays.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/worker.h"
+#include "model/encoder.h"
+#include "model/optimiser.h"
+
+namespace aclr::binding {
+
+inline Napi::Array layout_to_js(Napi::Env env, const std::vector<WeightInfo>& layout) {
+  Napi::Array out = Napi::Array::New(env, layout.size());
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", layout[i].name);
+    Napi::Array shape = Napi::Array::New(env, layout[i].shape.size());
+    for (std::size_t s = 0; s < layout[i].shape.size(); ++s)
+      shape.Set(static_cast<std::uint32_t>(s), Napi::Number::New(env, layout[i].shape[s]));
+    entry.Set("shape", shape);
+    entry.Set("offset", Napi::Number::New(env, static_cast<double>(layout[i].offset)));
+    out.Set(static_cast<std::uint32_t>(i), entry);
+  }
+  return out;
+}
+
+template <class T>
+Napi::Object state_to_js(Napi::Env env, const OptimiserState<T>& state, std::size_t weights) {
+  Napi::Object out = Napi::Object::New(env);
+  OptimiserState<T> whole = state;  // before the first step the moments are empty: zeros
+  whole.m.resize(weights);
+  whole.v.resize(weights);
+  out.Set("m", array_from(env, whole.m));
+  out.Set("v", array_from(env, whole.v));
+  out.Set("steps", Napi::Number::New(env, static_cast<double>(state.steps)));
+  return out;
+}
+
+template <class T>
+OptimiserState<T> state_of(Napi::Object from, std::size_t weights) {
+  OptimiserState<T> state;
+  state.m = copy_of<T>(from, "m", weights);
+  state.v = copy_of<T>(from, "v", weights);
+  state.steps = static_cast<std::int64_t>(number_of(from, "steps", 0, 9007199254740991.0));
+  return state;
+}
+
+inline OptimiserConfig optimiser_of(Napi::Object from) {
+  OptimiserConfig config;
+  const std::string kind = text_of(from, "kind");
+  if (kind != "adam" && kind != "sgd") fail(from.Env(), "optimiser kind must be adam or sgd");
+  config.kind = kind == "sgd" ? OptimiserKind::kSgd : OptimiserKind::kAdam;
+  config.weight_decay = number_or(from, "weightDecay", 0, 0, 1e6);
+  config.l2 = number_or(from, "l2", 0, 0, 1e6);
+  config.clip = number_or(from, "clip", 0, 0, 1e30);
+  config.beta1 = number_or(from, "beta1", 0.9, 0, 0.999999999);
+  config.beta2 = number_or(from, "beta2", 0.999, 0, 0.999999999);
+  config.eps = number_or(from, "eps", 1e-8, 0, 1);
+  return config;
+}
+
+// Self is the ObjectWrap class, Impl what does the work (shared with a running job, so that dispose() cannot pull it
+// from under one).
+template <class Self, class Impl>
+class Session : public Napi::ObjectWrap<Self> {
+ public:
+  explicit Session(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Self>(info) {
+    info.This().As<Napi::Object>().TypeTag(&Self::kTag);
+  }
+
+ protected:
+  // The implementation, after the checks that every call makes.
+  std::shared_ptr<Impl> use(const Napi::CallbackInfo& info) {
+    if (!info.This().IsObject() || !info.This().As<Napi::Object>().CheckTypeTag(&Self::kTag))
+      fail(info.Env(), std::string("this is not a ") + Self::kName);
+    if (!impl_) fail(info.Env(), std::string("this ") + Self::kName + " was disposed of");
+    if (busy_.busy()) throw to_error(info.Env(), {Code::kBusy, "the last call has not finished; await it first"});
+    return impl_;
+  }
+  Napi::Object argument(const Napi::CallbackInfo& info) { return object_of(info[0], "the argument"); }
+
+  Napi::Value run(Napi::Env env, Worker::Work work, Worker::Done done) {
+    const auto hold = busy_.hold();
+    return Worker::start(env, std::move(work), [hold, done = std::move(done)](Napi::Env e) { return done(e); });
+  }
+
+  // A running job keeps what it works on; a second call finds nothing left to do.
+  Napi::Value let_go(const Napi::CallbackInfo& info) {
+    if (info.This().IsObject() && info.This().As<Napi::Object>().CheckTypeTag(&Self::kTag)) impl_.reset();
+    return info.Env().Undefined();
+  }
+
+  std::shared_ptr<Impl> impl_;
+  BusyFlag busy_;
+};
+
+}  // namespace aclr::binding

@@ -1,0 +1,234 @@
+#include "binding/trainer_session.h"
+
+#include "binding/recipe_args.h"
+#include "binding/session.h"
+#include "model/trainer.h"
+
+namespace aclr::binding {
+namespace {
+
+TrainerConfig trainer_config(Napi::Object from) {
+  TrainerConfig config;
+  EncoderConfig& e = config.encoder;
+  e.features.count = integer_of(from, "features", 7, 8);
+  e.features.pt = text_of(from, "ptFeature") == "log" ? PtFeature::kLog : PtFeature::kLinear;
+  e.features.pt_scale = number_of(from, "ptScale", 1e-9, 1e9);
+  const std::string mask = text_of(from, "mask");
+  if (mask != "hard" && mask != "continuous") fail(from.Env(), "mask must be hard or continuous");
+  e.mask = mask == "hard" ? Mask::kHard : Mask::kContinuous;
+  e.width = integer_of(from, "width", 1, 4096);
+  e.heads = integer_of(from, "heads", 1, 4096);
+  e.layers = integer_of(from, "layers", 0, 64);
+  e.feed_forward = integer_of(from, "feedForward", 1, 4096);
+  e.output = integer_of(from, "output", 1, 4096);
+  e.head_layers = integer_of(from, "headLayers", 0, 16);
+  e.head_norm = flag_of(from, "headNorm");
+  e.dropout = number_of(from, "dropout", 0, 0.99);
+  config.loss = text_of(from, "loss");
+  config.temperature = number_of(from, "temperature", 1e-6, 1e6);
+  config.loss_weights.invariance = number_or(from, "invarianceWeight", 1, 0, 1e6);
+  config.loss_weights.anomaly = number_or(from, "anomalyWeight", 1, 0, 1e6);
+  config.optimiser = optimiser_of(object_of(from.Get("optimiser"), "optimiser"));
+  check(from.Env(), e.check());
+  if (find_loss<float>(config.loss.c_str()) == nullptr) fail(from.Env(), "there is no loss " + config.loss);
+  return config;
+}
+
+// Rows of features {x, offsets}, every offset checked.
+template <class T>
+TokenBlock<T> tokens_of(Napi::Object from, int features) {
+  TokenBlock<T> block;
+  block.x = copy_of<T>(from, "x");
+  block.offsets = copy_of<std::int32_t>(from, "offsets");
+  const std::vector<std::int32_t>& o = block.offsets;
+  if (o.empty() || o[0] != 0 || static_cast<std::size_t>(o.back()) * features != block.x.size())
+    fail(from.Env(), "offsets must begin at 0 and end at the number of rows of x");
+  for (std::size_t i = 1; i < o.size(); ++i)
+    if (o[i] < o[i - 1] || o[i] - o[i - 1] > kMaxObjects)
+      fail(from.Env(), "offsets of event " + std::to_string(i - 1) + " fall, or it has too many objects");
+  block.ids.assign(o.size() - 1, 0);
+  return block;
+}
+
+// What a session does, for float and for double.
+class AnyTrainer {
+ public:
+  virtual ~AnyTrainer() = default;
+  struct Call {
+    Worker::Work work;
+    Worker::Done done;
+  };
+  virtual Napi::Value layout(Napi::Env) = 0;
+  virtual Napi::Value weights(Napi::Env) = 0;
+  virtual void set_weights(Napi::Object) = 0;
+  virtual Napi::Value state(Napi::Env) = 0;
+  virtual void set_state(Napi::Object) = 0;
+  virtual void set_recipe(Napi::Value) = 0;
+  virtual Call step(Napi::Object) = 0;
+  virtual Call step_on_views(Napi::Object) = 0;
+  virtual Call embed(Napi::Object) = 0;
+  virtual Call reps(Napi::Object) = 0;
+  virtual Call gradients(Napi::Object) = 0;
+};
+
+Napi::Value result_to_js(Napi::Env env, const StepResult& result) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("loss", result.loss);
+  out.Set("gradientNorm", result.gradient_norm);
+  return out;
+}
+
+// Calls keep the session alive through `self`.
+template <class T>
+class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<TypedTrainer<T>> {
+ public:
+  explicit TypedTrainer(const TrainerConfig& config) : trainer_(config), features_(config.encoder.features.count) {}
+
+  Napi::Value layout(Napi::Env env) override { return layout_to_js(env, trainer_.encoder().layout()); }
+  Napi::Value weights(Napi::Env env) override { return array_from(env, trainer_.weights()); }
+  void set_weights(Napi::Object from) override {
+    trainer_.weights() = copy_of<T>(from, "weights", trainer_.weights().size());
+    trainer_.weights_changed();
+  }
+  Napi::Value state(Napi::Env env) override { return state_to_js(env, trainer_.state(), trainer_.weights().size()); }
+  void set_state(Napi::Object from) override { trainer_.state() = state_of<T>(from, trainer_.weights().size()); }
+  void set_recipe(Napi::Value recipe) override { trainer_.set_recipe(recipe_of<T>(recipe)); }
+
+  Call step(Napi::Object from) override {
+    auto batch = std::make_shared<TrainBatch<T>>();
+    std::vector<std::int32_t> index;
+    batch->events = events_of<T>(from, &index);
+    // the key of an event is its place in the sample, so that the order of a batch changes no draw
+    batch->ids.assign(index.begin(), index.end());
+    batch->seed = seed_of(from);
+    batch->epoch = word_of(from, "epoch");
+    if (index.empty()) fail(from.Env(), "a step needs at least one event");
+    const double rate = number_of(from, "rate", 0, 1e6);
+    const bool update = flag_of(from, "update");
+    auto result = std::make_shared<StepResult>();
+    return {[self = this->shared_from_this(), batch, rate, update, result] {
+              return self->trainer_.step(ThreadPool::global(), *batch, rate, update, result.get());
+            },
+            [result](Napi::Env env) { return result_to_js(env, *result); }};
+  }
+
+  Call step_on_views(Napi::Object from) override {
+    const Napi::Value given = from.Get("views");
+    if (!given.IsArray() || given.As<Napi::Array>().Length() < 2) fail(from.Env(), "views must be an array of two or three");
+    auto views = std::make_shared<std::array<TokenBlock<T>, kViews>>();
+    const auto array = given.As<Napi::Array>();
+    for (std::uint32_t v = 0; v < std::min<std::uint32_t>(array.Length(), kViews); ++v)
+      (*views)[v] = tokens_of<T>(object_of(array.Get(v), "a view"), features_);
+    if ((*views)[0].events() < 1) fail(from.Env(), "a step needs at least one event");
+    const double rate = number_of(from, "rate", 0, 1e6);
+    const bool update = flag_of(from, "update");
+    auto result = std::make_shared<StepResult>();
+    return {[self = this->shared_from_this(), views, rate, update, result] {
+              return self->trainer_.step_on_views(ThreadPool::global(), *views, rate, update, result.get());
+            },
+            [result](Napi::Env env) { return result_to_js(env, *result); }};
+  }
+
+  Call embed(Napi::Object from) override {
+    auto events = std::make_shared<EventColumns<T>>(events_of<T>(from));
+    auto out = std::make_shared<std::vector<T>>(std::size_t(events->events()) * trainer_.encoder().rep_row());
+    return {[self = this->shared_from_this(), events, out] {
+              self->trainer_.embed(ThreadPool::global(), *events, out->data());
+              return Status();
+            },
+            [out](Napi::Env env) { return array_from(env, *out); }};
+  }
+
+  Call reps(Napi::Object from) override {
+    auto block = std::make_shared<TokenBlock<T>>(tokens_of<T>(from, features_));
+    auto out = std::make_shared<std::vector<T>>(std::size_t(block->events()) * trainer_.encoder().rep_row());
+    return {[self = this->shared_from_this(), block, out] {
+              self->trainer_.reps_of(*block, out->data());
+              return Status();
+            },
+            [out](Napi::Env env) { return array_from(env, *out); }};
+  }
+
+  Call gradients(Napi::Object from) override {
+    auto block = std::make_shared<TokenBlock<T>>(tokens_of<T>(from, features_));
+    auto dreps = std::make_shared<std::vector<T>>(
+        copy_of<T>(from, "dreps", std::size_t(block->events()) * trainer_.encoder().rep_row()));
+    auto dweights = std::make_shared<std::vector<T>>(trainer_.weights().size());
+    auto dx = std::make_shared<std::vector<T>>(block->x.size());
+    return {[self = this->shared_from_this(), block, dreps, dweights, dx] {
+              self->trainer_.gradients_of(*block, dreps->data(), dweights->data(), dx->data());
+              return Status();
+            },
+            [dweights, dx](Napi::Env env) {
+              Napi::Object out = Napi::Object::New(env);
+              out.Set("weights", array_from(env, *dweights));
+              out.Set("x", array_from(env, *dx));
+              return Napi::Value(out);
+            }};
+  }
+
+ private:
+  Trainer<T> trainer_;
+  int features_;
+};
+
+class TrainerSession : public Session<TrainerSession, AnyTrainer> {
+ public:
+  static constexpr napi_type_tag kTag{0x616e6f6d616c7943, 0x4c525472e8a11001};
+  static constexpr const char* kName = "Trainer";
+
+  explicit TrainerSession(const Napi::CallbackInfo& info) : Session(info) {
+    const Napi::Object from = argument(info);
+    const TrainerConfig config = trainer_config(from);
+    if (text_of(from, "precision") == "f64")
+      impl_ = std::make_shared<TypedTrainer<double>>(config);
+    else
+      impl_ = std::make_shared<TypedTrainer<float>>(config);
+  }
+
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Trainer",
+                       {InstanceMethod<&TrainerSession::layout>("layout"),
+                        InstanceMethod<&TrainerSession::weights>("weights"),
+                        InstanceMethod<&TrainerSession::set_weights>("setWeights"),
+                        InstanceMethod<&TrainerSession::state>("state"),
+                        InstanceMethod<&TrainerSession::set_state>("setState"),
+                        InstanceMethod<&TrainerSession::set_recipe>("setRecipe"),
+                        InstanceMethod<&TrainerSession::call<&AnyTrainer::step>>("step"),
+                        InstanceMethod<&TrainerSession::call<&AnyTrainer::step_on_views>>("stepOnViews"),
+                        InstanceMethod<&TrainerSession::call<&AnyTrainer::embed>>("embed"),
+                        InstanceMethod<&TrainerSession::call<&AnyTrainer::reps>>("reps"),
+                        InstanceMethod<&TrainerSession::call<&AnyTrainer::gradients>>("gradients"),
+                        InstanceMethod<&TrainerSession::dispose>("dispose")});
+  }
+
+ private:
+  Napi::Value layout(const Napi::CallbackInfo& info) { return use(info)->layout(info.Env()); }
+  Napi::Value dispose(const Napi::CallbackInfo& info) { return let_go(info); }
+  Napi::Value weights(const Napi::CallbackInfo& info) { return use(info)->weights(info.Env()); }
+  Napi::Value state(const Napi::CallbackInfo& info) { return use(info)->state(info.Env()); }
+  Napi::Value set_weights(const Napi::CallbackInfo& info) {
+    use(info)->set_weights(argument(info));
+    return info.Env().Undefined();
+  }
+  Napi::Value set_state(const Napi::CallbackInfo& info) {
+    use(info)->set_state(argument(info));
+    return info.Env().Undefined();
+  }
+  Napi::Value set_recipe(const Napi::CallbackInfo& info) {
+    use(info)->set_recipe(info[0]);
+    return info.Env().Undefined();
+  }
+  template <AnyTrainer::Call (AnyTrainer::*METHOD)(Napi::Object)>
+  Napi::Value call(const Napi::CallbackInfo& info) {
+    const auto impl = use(info);
+    AnyTrainer::Call made = ((*impl).*METHOD)(argument(info));
+    return run(info.Env(), std::move(made.work), std::move(made.done));
+  }
+};
+
+}  // namespace
+
+Napi::Function trainer_class(Napi::Env env) { return TrainerSession::define(env); }
+
+}  // namespace aclr::binding

@@ -1,0 +1,77 @@
+#include "core/thread_pool.h"
+
+#include <algorithm>
+
+namespace aclr {
+
+ThreadPool& ThreadPool::global() {
+  // Never destroyed: a process that exits while a job runs must not join threads from a static destructor.
+  static ThreadPool* pool = new ThreadPool(0);
+  return *pool;
+}
+
+void ThreadPool::resize(int threads) {
+  std::lock_guard caller(callers_);
+  stop();
+  start(threads);
+}
+
+void ThreadPool::start(int threads) {
+  const int cores = std::max(1u, std::thread::hardware_concurrency());
+  threads_ = threads <= 0 ? cores : std::min(threads, 1024);
+  stopping_ = false;
+  for (int i = 1; i < threads_; ++i) workers_.emplace_back([this] { work(); });
+}
+
+void ThreadPool::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+}
+
+void ThreadPool::drain() {
+  for (int task = next_.fetch_add(1); task < tasks_; task = next_.fetch_add(1)) (*body_)(task);
+}
+
+void ThreadPool::work() {
+  long seen = 0;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || (generation_ != seen && body_ != nullptr); });
+    if (stopping_) return;
+    seen = generation_;
+    ++active_;
+    lock.unlock();
+    drain();
+    lock.lock();
+    if (--active_ == 0) done_.notify_one();
+  }
+}
+
+void ThreadPool::run(int tasks, const std::function<void(int)>& body) {
+  std::lock_guard caller(callers_);
+  if (tasks <= 0) return;
+  if (workers_.empty() || tasks == 1) {
+    for (int task = 0; task < tasks; ++task) body(task);
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    body_ = &body;
+    tasks_ = tasks;
+    next_ = 0;
+    ++generation_;
+  }
+  wake_.notify_all();
+  drain();
+  // A worker that has not woken yet finds no body and sleeps on.
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return active_ == 0; });
+  body_ = nullptr;
+}
+
+}  // namespace aclr

@@ -1,0 +1,48 @@
+// One pool for the whole engine. Tasks are numbered; which thread runs which is free, so a task may depend on its number
+// alone, and sums over tasks are taken in their order afterwards: results are the same for any count of threads.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace aclr {
+
+class ThreadPool {
+ public:
+  static ThreadPool& global();
+
+  explicit ThreadPool(int threads) { start(threads); }
+  ~ThreadPool() { stop(); }
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Waits for a running job, then changes the count. 0 means one per core.
+  void resize(int threads);
+  int threads() const { return threads_; }
+
+  // Runs body(task) for task = 0 .. tasks-1; the calling thread takes part. A second caller waits for the first.
+  void run(int tasks, const std::function<void(int)>& body);
+
+ private:
+  void start(int threads);
+  void stop();
+  void work();
+  void drain();
+
+  std::mutex callers_;  // one job at a time
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::vector<std::thread> workers_;
+  std::atomic<int> threads_{1};
+  const std::function<void(int)>* body_ = nullptr;
+  int tasks_ = 0;
+  std::atomic<int> next_{0};
+  int active_ = 0;
+  long generation_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace aclr

@@ -1,0 +1,116 @@
+// Matrix product on vector registers: B lies in panels of kColumns, a tile of kRows x kColumns of C stays in registers
+// over the whole of k. Included by one .cc per target, which sets ACLR_TARGET, ACLR_VECTOR_BYTES and ACLR_ROWS.
+#include "kernels/loops.h"
+#include "kernels/targets.h"
+
+namespace aclr::ACLR_TARGET {
+
+template <class T>
+struct Vector {
+  // Unaligned loads and stores; vectors of any target's width by the compiler's extension.
+  typedef T type __attribute__((vector_size(ACLR_VECTOR_BYTES), aligned(alignof(T)), may_alias));
+  static constexpr int kLanes = ACLR_VECTOR_BYTES / static_cast<int>(sizeof(T));
+};
+
+inline constexpr int kRows = ACLR_ROWS;
+template <class T>
+inline constexpr int kColumns = 2 * Vector<T>::kLanes;
+
+template <class T>
+std::size_t packed_size(int k, int n) {
+  const int panels = (n + kColumns<T> - 1) / kColumns<T>;
+  return static_cast<std::size_t>(panels) * kColumns<T> * static_cast<std::size_t>(k);
+}
+
+// Panel j holds columns j*kColumns .., k rows of kColumns, zeros past n.
+template <class T>
+void pack(const T* b, std::ptrdiff_t row, std::ptrdiff_t col, int k, int n, T* packed) {
+  for (int j = 0; j < n; j += kColumns<T>) {
+    const int columns = n - j < kColumns<T> ? n - j : kColumns<T>;
+    for (int p = 0; p < k; ++p, packed += kColumns<T>) {
+      const T* source = b + p * row + j * col;
+      if (columns == kColumns<T> && col == 1) {
+        for (int c = 0; c < kColumns<T>; ++c) packed[c] = source[c];
+      } else {
+        for (int c = 0; c < columns; ++c) packed[c] = source[c * col];
+        for (int c = columns; c < kColumns<T>; ++c) packed[c] = 0;
+      }
+    }
+  }
+}
+
+template <class T, int ROWS>
+void tile(const Gemm<T>& g, int i, int j, const T* panel) {
+  using V = typename Vector<T>::type;
+  constexpr int kLanes = Vector<T>::kLanes;
+  V low[ROWS], high[ROWS];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) low[r] = high[r] = V{};
+  const T* a = g.a + i * g.a_row;
+  for (int p = 0; p < g.k; ++p, panel += kColumns<T>, a += g.a_col) {
+    const V b0 = *reinterpret_cast<const V*>(panel), b1 = *reinterpret_cast<const V*>(panel + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) {
+      const T x = a[r * g.a_row];
+      low[r] += x * b0;
+      high[r] += x * b1;
+    }
+  }
+  const int columns = g.n - j < kColumns<T> ? g.n - j : kColumns<T>;
+  T* c = g.c + i * g.c_row + j;
+  if (columns == kColumns<T>) {
+    V bias0{}, bias1{};
+    if (g.bias) {
+      bias0 = *reinterpret_cast<const V*>(g.bias + j);
+      bias1 = *reinterpret_cast<const V*>(g.bias + j + kLanes);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r, c += g.c_row) {
+      V x0 = low[r] + bias0, x1 = high[r] + bias1;
+      V* out = reinterpret_cast<V*>(c);
+      V* out1 = reinterpret_cast<V*>(c + kLanes);
+      if (g.accumulate) {
+        x0 += *out;
+        x1 += *out1;
+      }
+      if (g.relu) {
+        x0 = x0 > T(0) ? x0 : V{};
+        x1 = x1 > T(0) ? x1 : V{};
+      }
+      *out = x0;
+      *out1 = x1;
+    }
+    return;
+  }
+  for (int r = 0; r < ROWS; ++r, c += g.c_row) {
+    T edge[kColumns<T>];
+    *reinterpret_cast<V*>(edge) = low[r];
+    *reinterpret_cast<V*>(edge + kLanes) = high[r];
+    for (int q = 0; q < columns; ++q) {
+      T x = edge[q] + (g.bias ? g.bias[j + q] : T(0)) + (g.accumulate ? c[q] : T(0));
+      c[q] = g.relu && !(x > T(0)) ? T(0) : x;
+    }
+  }
+}
+
+template <class T, int ROWS>
+void last_rows(const Gemm<T>& g, int i, int rows, int j, const T* panel) {
+  if constexpr (ROWS > 0) {
+    if (rows == ROWS)
+      tile<T, ROWS>(g, i, j, panel);
+    else
+      last_rows<T, ROWS - 1>(g, i, rows, j, panel);
+  }
+}
+
+template <class T>
+void gemm(const Gemm<T>& g) {
+  const T* panel = g.packed_b;
+  for (int j = 0; j < g.n; j += kColumns<T>, panel += std::ptrdiff_t{g.k} * kColumns<T>) {
+    int i = 0;
+    for (; i + kRows <= g.m; i += kRows) tile<T, kRows>(g, i, j, panel);
+    if (i < g.m) last_rows<T, kRows - 1>(g, i, g.m - i, j, panel);
+  }
+}
+
+}  // namespace aclr::ACLR_TARGET

@@ -1,0 +1,147 @@
+#include "model/autoencoder.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace aclr {
+namespace {
+
+constexpr int kBlockRows = 128;
+
+template <class T>
+void activate(Activation kind, T* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (y[i] > T(0)) continue;
+    y[i] = kind == Activation::kRelu ? T(0) : kind == Activation::kLeakyRelu ? T(0.01) * y[i] : std::expm1(y[i]);
+  }
+}
+
+// From what came out of the activation: elu' = y + 1 below 0.
+template <class T>
+void activate_backward(Activation kind, const T* y, T* dy, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (y[i] > T(0)) continue;
+    dy[i] *= kind == Activation::kRelu ? T(0) : kind == Activation::kLeakyRelu ? T(0.01) : y[i] + T(1);
+  }
+}
+
+}  // namespace
+
+Status AutoencoderConfig::check() const {
+  if (widths.size() < 3 || widths.size() > 64) return Status::invalid("an autoencoder needs 3 to 64 widths");
+  for (const int w : widths)
+    if (w < 1 || w > 65536) return Status::invalid("autoencoder widths must lie in 1..65536");
+  if (widths.front() != widths.back()) return Status::invalid("an autoencoder's first and last width must agree");
+  return {};
+}
+
+template <class T>
+Autoencoder<T>::Autoencoder(const AutoencoderConfig& config) : config_(config) {
+  for (std::size_t l = 0; l + 1 < config.widths.size(); ++l) {
+    Linear<T> linear;
+    linear.in = config.widths[l];
+    linear.out = config.widths[l + 1];
+    const std::string at = "layers." + std::to_string(l) + ".";
+    const std::size_t matrix = static_cast<std::size_t>(linear.in) * linear.out;
+    linear.weight = weight_count_;
+    linear.bias = weight_count_ + matrix;
+    layout_.push_back({at + "weight", {linear.out, linear.in}, linear.weight, matrix});
+    layout_.push_back({at + "bias", {linear.out}, linear.bias, static_cast<std::size_t>(linear.out)});
+    weight_count_ += matrix + linear.out;
+    layers_.push_back(std::move(linear));
+  }
+}
+
+template <class T>
+bool Autoencoder<T>::activated(std::size_t layer) const {
+  if (layer + 1 == layers_.size()) return false;
+  const auto narrowest = std::min_element(config_.widths.begin(), config_.widths.end());
+  const bool bottleneck = static_cast<std::ptrdiff_t>(layer) + 1 == narrowest - config_.widths.begin();
+  return !bottleneck || config_.activate_bottleneck;
+}
+
+template <class T>
+void Autoencoder<T>::pack(const T* weights, bool backward) {
+  for (Linear<T>& l : layers_) l.pack(weights, backward);
+}
+
+template <class T>
+void Autoencoder<T>::forward(const T* weights, const T* x, int rows, Tape& tape) const {
+  tape.out.resize(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const Linear<T>& linear = layers_[l];
+    const bool active = activated(l), relu = active && config_.activation == Activation::kRelu;
+    const std::size_t count = static_cast<std::size_t>(rows) * linear.out;
+    T* y = ensure(tape.out[l], count);
+    linear.forward(weights, x, linear.in, rows, y, linear.out, relu);
+    if (active && !relu) activate(config_.activation, y, count);
+    x = y;
+  }
+}
+
+template <class T>
+void Autoencoder<T>::score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score, T* out) {
+  const int blocks = (rows + kBlockRows - 1) / kBlockRows, d = features();
+  // a few tapes serve however many rows there are
+  const int tasks = std::min(blocks, 4 * pool.threads());
+  if (static_cast<int>(tapes_.size()) < tasks) tapes_.resize(tasks);
+  pool.run(tasks, [&](int task) {
+    for (int b = task; b < blocks; b += tasks) {
+      const int first = b * kBlockRows, count = std::min(kBlockRows, rows - first);
+      const T* in = x + std::size_t(first) * d;
+      forward(weights, in, count, tapes_[task]);
+      const T* y = tapes_[task].out.back().data();
+      for (int r = 0; r < count; ++r) {
+        T sum = 0;
+        for (int c = 0; c < d; ++c) {
+          const T difference = y[std::size_t(r) * d + c] - in[std::size_t(r) * d + c];
+          sum += difference * difference;
+        }
+        score[first + r] = sum / T(d);
+      }
+      if (out != nullptr) std::copy(y, y + std::size_t(count) * d, out + std::size_t(first) * d);
+    }
+  });
+}
+
+template <class T>
+double Autoencoder<T>::loss(ThreadPool& pool, const T* weights, const T* x, int rows, const T** gradient) {
+  const int blocks = (rows + kBlockRows - 1) / kBlockRows, d = features();
+  if (static_cast<int>(tapes_.size()) < blocks) tapes_.resize(blocks);
+  std::vector<double> partial(blocks, 0.0);
+  int widest = 0;
+  for (const int w : config_.widths) widest = std::max(widest, w);
+  *gradient = slots_.accumulate(pool, blocks, weight_count_, [&](int b, T* dweights) {
+    Tape& tape = tapes_[b];
+    const int first = b * kBlockRows, count = std::min(kBlockRows, rows - first);
+    const T* in = x + std::size_t(first) * d;
+    forward(weights, in, count, tape);
+    T* dy = ensure(tape.dy, std::size_t(count) * widest);
+    T* dx = ensure(tape.dx, std::size_t(count) * widest);
+    const T share = T(2.0 / (static_cast<double>(rows) * d));
+    double sum = 0;
+    for (std::size_t i = 0; i < std::size_t(count) * d; ++i) {
+      const T difference = tape.out.back()[i] - in[i];
+      sum += double(difference) * double(difference);
+      dy[i] = share * difference;
+    }
+    partial[b] = sum;
+    for (std::size_t l = layers_.size(); l-- > 0;) {
+      const Linear<T>& linear = layers_[l];
+      if (activated(l))
+        activate_backward(config_.activation, tape.out[l].data(), dy, std::size_t(count) * linear.out);
+      linear.backward_weights(dy, l > 0 ? tape.out[l - 1].data() : in, linear.in, count, dweights, tape.pack);
+      if (l == 0) break;
+      linear.backward_input(dy, linear.out, count, dx, linear.in, false);
+      std::swap(dy, dx);
+    }
+  });
+  double total = 0;
+  for (const double p : partial) total += p;
+  return total / (static_cast<double>(rows) * d);
+}
+
+template class Autoencoder<float>;
+template class Autoencoder<double>;
+
+}  // namespace aclr

@@ -1,0 +1,201 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AugmentationInfo } from './config/recipe.js';
+import { AnomalyClrError } from './errors.js';
+
+/** A contiguous float array in the precision of its session. */
+export type Floats = Float32Array | Float64Array;
+export type Precision = 'f32' | 'f64';
+
+/** Events as the addon takes them: an EventBatch, or its columns. */
+export interface Columns {
+  readonly pt: Float32Array;
+  readonly eta: Float32Array;
+  readonly phi: Float32Array;
+  readonly kind: Uint8Array;
+  readonly offsets: Int32Array;
+}
+
+export interface LossInfo {
+  name: string;
+  help: string;
+  source: string;
+  usesAnomalous: boolean;
+}
+
+/** A recipe in the addon's terms: per view, weighted scenarios of steps; `augmentation` is a place in `augmentations()`. */
+export type NativeRecipe = { weight: number; steps: { augmentation: number; parameters: Float64Array }[] }[][];
+
+export interface NativeOptimiser {
+  kind: 'adam' | 'sgd';
+  weightDecay?: number;
+  l2?: number;
+  clip?: number;
+  beta1?: number;
+  beta2?: number;
+  eps?: number;
+}
+
+export interface EncoderConfig {
+  features: 7 | 8;
+  ptFeature: 'linear' | 'log';
+  /** GeV */
+  ptScale: number;
+  mask: 'hard' | 'continuous';
+  width: number;
+  heads: number;
+  layers: number;
+  feedForward: number;
+  output: number;
+  headLayers: number;
+  headNorm: boolean;
+  dropout: number;
+}
+
+export interface TrainerConfig extends EncoderConfig {
+  precision: Precision;
+  loss: string;
+  temperature: number;
+  invarianceWeight?: number;
+  anomalyWeight?: number;
+  optimiser: NativeOptimiser;
+}
+
+export interface WeightInfo {
+  name: string;
+  shape: number[];
+  offset: number;
+}
+export interface OptimiserState {
+  m: Floats;
+  v: Floats;
+  steps: number;
+}
+export interface StepResult {
+  loss: number;
+  gradientNorm: number;
+}
+/** Rows of features [tokens, features] and the first row of each event [events + 1]. */
+export interface TokenRows {
+  x: Floats;
+  offsets: Int32Array;
+}
+
+export interface NativeTrainer {
+  layout(): WeightInfo[];
+  weights(): Floats;
+  setWeights(argument: { weights: Floats }): void;
+  state(): OptimiserState;
+  setState(state: OptimiserState): void;
+  setRecipe(recipe: NativeRecipe): void;
+  /** One training step on the events at `index`; `update: false` gives the loss alone. */
+  step(argument: {
+    events: Columns;
+    index: Int32Array;
+    seed: number;
+    epoch: number;
+    rate: number;
+    update: boolean;
+  }): Promise<StepResult>;
+  stepOnViews(argument: { views: TokenRows[]; rate: number; update: boolean }): Promise<StepResult>;
+  /** [events, width + headLayers * output]: pooled, then every head layer. */
+  embed(argument: { events: Columns; index?: Int32Array }): Promise<Floats>;
+  reps(argument: TokenRows): Promise<Floats>;
+  gradients(argument: TokenRows & { dreps: Floats }): Promise<{ weights: Floats; x: Floats }>;
+  dispose(): void;
+}
+
+export interface AutoencoderConfig {
+  precision: Precision;
+  widths: Int32Array;
+  activation: 'relu' | 'leaky_relu' | 'elu';
+  activateBottleneck: boolean;
+  optimiser: NativeOptimiser;
+}
+
+export interface NativeAutoencoder {
+  layout(): WeightInfo[];
+  weights(): Floats;
+  setWeights(argument: { weights: Floats }): void;
+  /** One optimiser step on the rows of x [n, features] at `index`; the loss before it. */
+  step(argument: { x: Floats; index?: Int32Array; rate: number }): Promise<number>;
+  /** Mean squared error of each row. */
+  score(argument: { x: Floats; index?: Int32Array }): Promise<Floats>;
+  gradients(argument: { x: Floats; index?: Int32Array }): Promise<{ loss: number; weights: Floats }>;
+  dispose(): void;
+}
+
+export interface Addon {
+  info(): { version: string; target: string; targets: string; features: string; threads: number };
+  /** 0 means one per core; returns how many there are now. */
+  setThreads(threads: number): number;
+  augmentations(): AugmentationInfo[];
+  losses(): LossInfo[];
+  /** Words of one Philox stream, for comparison with events/philox.ts. */
+  randomWords(argument: { seed: number; epoch: number; event: number; stream: number; count: number }): Uint32Array;
+  augment(argument: {
+    events: Columns;
+    index?: Int32Array;
+    recipe: NativeRecipe;
+    view: 0 | 1 | 2;
+    seed: number;
+    epoch: number;
+  }): Promise<Columns>;
+  /** One augmentation with given numbers in place of drawn ones, in float64. */
+  augmentWithNumbers(argument: {
+    events: Columns;
+    augmentation: number;
+    parameters: Float64Array;
+    numbers: Float64Array;
+    numberOffsets: Int32Array;
+  }): { pt: Float64Array; eta: Float64Array; phi: Float64Array; kind: Uint8Array; offsets: Int32Array };
+  contrastiveLoss(argument: {
+    loss: string;
+    z: Floats;
+    zPhysical: Floats;
+    zAnomalous?: Floats;
+    events: number;
+    dim: number;
+    temperature: number;
+    invarianceWeight?: number;
+    anomalyWeight?: number;
+  }): Promise<{ loss: number; gradients: Floats[] }>;
+  Trainer: new (config: TrainerConfig) => NativeTrainer;
+  Autoencoder: new (config: AutoencoderConfig) => NativeAutoencoder;
+}
+
+const notBuilt =
+  'the native engine is not built; it needs CMake 3.22 or later and a C++20 compiler: run "npm run build:native"';
+
+let loaded: Addon | undefined;
+
+/** The package's own folder, whether this file runs from src/ or from dist/src/. */
+export function packageRoot(): string {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, 'package.json'))) {
+    const up = path.dirname(folder);
+    if (up === folder) throw new AnomalyClrError('package.json of anomalyclr is missing; install the package again');
+    folder = up;
+  }
+  return folder;
+}
+
+/**
+ * The compiled addon.
+ * @throws AnomalyClrError when it was not built, does not load, or ANOMALYCLR_TARGET names what this CPU lacks.
+ */
+export function loadAddon(): Addon {
+  if (loaded) return loaded;
+  const file = path.join(packageRoot(), 'build', 'cmake', 'Release', 'anomalyclr.node');
+  if (!existsSync(file)) throw new AnomalyClrError(notBuilt);
+  try {
+    const addon = createRequire(import.meta.url)(file) as Addon;
+    addon.info();
+    loaded = addon;
+    return addon;
+  } catch (error) {
+    throw new AnomalyClrError(`the native engine does not load: ${(error as Error).message}`);
+  }
+}
