@@ -235,15 +235,14 @@ inline void dropout_keep(const DropoutKeep& a) {
 
 template <class T>
 void adam(const Adam<T>& a) {
-  const T decay = T(1) - a.decay;
 #pragma omp simd
   for (std::size_t i = 0; i < a.count; ++i) {
     const T g = a.g[i] * a.scale + a.l2 * a.w[i];
-    const T m = a.beta1 * a.m[i] + (T(1) - a.beta1) * g;
-    const T v = a.beta2 * a.v[i] + (T(1) - a.beta2) * g * g;
+    const T m = a.beta1 * a.m[i] + a.beta1_complement * g;
+    const T v = a.beta2 * a.v[i] + a.beta2_complement * g * g;
     a.m[i] = m;
     a.v[i] = v;
-    a.w[i] = a.w[i] * decay - a.rate * m / (root(v) * a.inverse_root_v + a.eps);
+    a.w[i] = a.w[i] * a.decay_complement - a.rate * m / (root(v) * a.inverse_root_v + a.eps);
   }
 }
 

@@ -71,13 +71,14 @@ struct DropoutKeep {
   std::uint8_t* keep;
 };
 
-// g' = g * scale + l2 * w;  w *= 1 - decay;  m, v updated;  w -= rate * m / (sqrt(v) * inverse_root_v + eps)
+// g' = g * scale + l2 * w;  w *= decay_complement;  m, v updated;  w -= rate * m / (sqrt(v) * inverse_root_v + eps)
 template <class T>
 struct Adam {
   std::size_t count;
   T *w, *m, *v;
   const T* g;
-  T scale, l2, decay, beta1, beta2, rate, inverse_root_v, eps;
+  // complements are made in double: 1 - 0.999f is off by 5e-5
+  T scale, l2, beta1, beta1_complement, beta2, beta2_complement, decay_complement, rate, inverse_root_v, eps;
 };
 
 // A tile of cosines s [rows, cols]. log_sum_exp: running maximum and sum per row of exp(s * inverse_temperature).

@@ -67,17 +67,13 @@ class TiledContrast {
     });
   }
 
-  // s = U_rows . U_cols^T for one tile, entries outside D(a) set to -inf.
+  // s = U_rows . U_cols^T for one tile; an event's own row and its partner are left out (-inf): rows() sees to the pair.
   void cosines(int first, int rows, int col, int cols, const T* packed, T* s) const {
     ops<T>().gemm({rows, cols, d_, unit_.data() + std::size_t(first) * d_, d_, 1, packed, nullptr, s, kTileCols, false,
                    false});
-    const bool leave_positive = loss_.info.denominator == Denominator::kWithoutPositive;
-    for (int r = 0; r < rows; ++r) {
-      const int a = first + r, partner = (a + n_) % (2 * n_);
-      if (a >= col && a < col + cols) s[r * kTileCols + a - col] = -std::numeric_limits<T>::infinity();
-      if (leave_positive && partner >= col && partner < col + cols)
-        s[r * kTileCols + partner - col] = -std::numeric_limits<T>::infinity();
-    }
+    for (int r = 0; r < rows; ++r)
+      for (const int b : {first + r, (first + r + n_) % (2 * n_)})
+        if (b >= col && b < col + cols) s[r * kTileCols + b - col] = -std::numeric_limits<T>::infinity();
   }
 
   void log_sum_exp() {
@@ -85,6 +81,7 @@ class TiledContrast {
     const int all = 2 * n_, tiles = (all + kTileCols - 1) / kTileCols;
     top_.resize(all);
     sum_.resize(all);
+    negatives_.assign(all, T(0));
     transposed_at_ = op.packed_size(d_, kTileCols);
     transposed_.resize(transposed_at_ * tiles);
     pool_.run(tiles, [&](int tile) {
@@ -106,10 +103,22 @@ class TiledContrast {
     });
   }
 
+  // lse of row a, from the negatives found by log_sum_exp() and, where the loss has it there, the positive pair.
+  T close_denominator(int a, T uv, bool with_positive) {
+    if (with_positive) {
+      const T positive = uv * inverse_temperature_, top = std::max(top_[a], positive);
+      negatives_[a] = sum_[a] > 0 ? sum_[a] * std::exp(top_[a] - top) : T(0);
+      sum_[a] = negatives_[a] + std::exp(positive - top);
+      top_[a] = top;
+    }
+    return top_[a] + std::log(sum_[a]);
+  }
+
   // Value, and dL/dU from the terms that pair each event with itself.
   double rows() {
     if (gradient_) dunit_.assign(std::size_t(views_) * n_ * d_, T(0));
     weight_.assign(2 * std::size_t(n_), T(0));
+    pair_.resize(n_);
     std::vector<double> partial(blocks(n_), 0.0);
     const T share = T(1) / T(n_);
     const bool denominator = loss_.info.denominator != Denominator::kNone;
@@ -121,18 +130,24 @@ class TiledContrast {
         for (int c = 0; c < d_; ++c) uv += ui[c] * vi[c];
         if (wi)
           for (int c = 0; c < d_; ++c) uw += ui[c] * wi[c];
-        const auto lse = [&](int a) { return denominator ? top_[a] + std::log(sum_[a]) : T(0); };
-        const LossRow<T> r = loss_.row(uv, uw, lse(i), lse(i + n_), inverse_temperature_, weights_);
+        const bool with_positive = loss_.info.denominator == Denominator::kWithPositive;
+        const T lse_u = denominator ? close_denominator(i, uv, with_positive) : T(0);
+        const T lse_v = denominator ? close_denominator(i + n_, uv, with_positive) : T(0);
+        const LossRow<T> r = loss_.row(uv, uw, lse_u, lse_v, inverse_temperature_, weights_);
         partial[task] += static_cast<double>(r.value);
+        pair_[i] = share * r.d_uv;
         if (denominator) {
           weight_[i] = share * r.d_lse / sum_[i];
           weight_[i + n_] = share * r.d_lse / sum_[i + n_];
+          // d lse/d uv = p/t with p = 1 - negatives/sum: written so that a saturated pair does not cancel to noise
+          const T both = share * inverse_temperature_ * r.d_lse;
+          if (with_positive) pair_[i] = (pair_[i] + 2 * both) - both * (negatives_[i] / sum_[i] + negatives_[i + n_] / sum_[i + n_]);
         }
         if (!gradient_) continue;
         T *du = dunit_.data() + std::size_t(i) * d_, *dv = du + std::size_t(n_) * d_, *dw = dv + std::size_t(n_) * d_;
         for (int c = 0; c < d_; ++c) {
-          du[c] = share * (r.d_uv * vi[c] + (wi ? r.d_uw * wi[c] : T(0)));
-          dv[c] = share * r.d_uv * ui[c];
+          du[c] = pair_[i] * vi[c] + (wi ? share * r.d_uw * wi[c] : T(0));
+          dv[c] = pair_[i] * ui[c];
           if (wi) dw[c] = share * r.d_uw * ui[c];
         }
       }
@@ -143,7 +158,7 @@ class TiledContrast {
   }
 
   // dU_a += sum_b (G_ab + G_ba) U_b with G_ab = weight_a exp(s_ab/t - top_a)/t. s is symmetric, so one tile has both.
-  // The maximum and the sum stay apart: their logarithm would round away what a saturated loss has left.
+  // Maximum and sum stay apart: their logarithm would round away what a saturated loss has left.
   void spread() {
     const Ops<T>& op = ops<T>();
     const int all = 2 * n_, tiles = (all + kTileCols - 1) / kTileCols;
@@ -190,7 +205,7 @@ class TiledContrast {
   const ContrastBatch<T>& batch_;
   const int n_, d_, views_;
   bool gradient_ = false;
-  std::vector<T> unit_, dunit_, norm_, top_, sum_, weight_, transposed_;
+  std::vector<T> unit_, dunit_, norm_, top_, sum_, weight_, pair_, negatives_, transposed_;
   std::size_t transposed_at_ = 0;
 };
 

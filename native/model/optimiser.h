@@ -63,7 +63,8 @@ double update(ThreadPool& pool, const OptimiserConfig& config, double rate, cons
       return;
     }
     ops<T>().adam({size, w + at, state.m.data() + at, state.v.data() + at, g + at, T(scale), T(config.l2),
-                   T(rate * config.weight_decay), T(config.beta1), T(config.beta2),
+                   T(config.beta1), T(1 - config.beta1), T(config.beta2), T(1 - config.beta2),
+                   T(1 - rate * config.weight_decay),
                    T(rate / (1 - std::pow(config.beta1, t))), T(1 / std::sqrt(1 - std::pow(config.beta2, t))),
                    T(config.eps)});
   });

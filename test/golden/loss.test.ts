@@ -37,12 +37,10 @@ describe.each(['N2_D4', 'N2_D8', 'N2_D160', 'N3_D4', 'N3_D8', 'N3_D160', 'N3_D8_
       const probe = golden.f64('probe');
       for (const [key, want] of Object.entries<any>(golden.json.results)) {
         const [loss, tau] = key.split('/tau') as [keyof typeof native, string];
-        // near saturation float32 itself is off by more: then three times the error of the naive float32 run
+        // near saturation plain float32 is off by up to 6 %: ours may be by three times the error of that, and is by far less
         const single = Math.max(1e-5, 3 * want.float32_grad_err_over_max);
         for (const [Floats, tolerance] of [[Float64Array, 1e-10], [Float32Array, single]] as const) {
           const got = await evaluate(golden, loss, Number(tau), '', Floats);
-          // a saturated ntxent gradient is a difference of nearly equal numbers: golden README
-          if (want.saturated && Floats === Float32Array) continue;
           expect(Math.abs(got.loss - want.loss)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(want.loss)));
           for (const [i, side] of sides.entries()) {
             const whole = `${key}/grad_${side}`;
@@ -50,7 +48,7 @@ describe.each(['N2_D4', 'N2_D8', 'N2_D160', 'N3_D4', 'N3_D8', 'N3_D160', 'N3_D8_
             const gradient = got.gradients[i];
             if (golden.has(whole)) {
               const reference = golden.f64(whole);
-              if (want.saturated) {
+              if (want.saturated && Floats === Float64Array) {
                 const difference = Math.max(...reference.map((x, k) => Math.abs(x - gradient[k])));
                 expect(difference).toBeLessThan(1e-13 / Number(tau));
               } else {
