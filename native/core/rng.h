@@ -50,8 +50,8 @@ class Draws {
     }
     return words_.w[used_++];
   }
-  // On (0, 1), never an end point: 24 bits, exact in float.
-  ACLR_HD T unit() { return (static_cast<T>(word() >> 8) + T(0.5)) * T(1.0 / 16777216.0); }
+  // On (0, 1), never an end point: the middle of one of 2^23 equal cells, exact in float.
+  ACLR_HD T unit() { return (static_cast<T>(word() >> 9) + T(0.5)) * T(1.0 / 8388608.0); }
   ACLR_HD T uniform(T low, T high) { return low + (high - low) * unit(); }
   // Uniform on 0..n inclusive.
   ACLR_HD int integer(int n) {

@@ -1,6 +1,7 @@
 #include "core/thread_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace aclr {
 
@@ -34,7 +35,13 @@ void ThreadPool::stop() {
 }
 
 void ThreadPool::drain() {
-  for (int task = next_.fetch_add(1); task < tasks_; task = next_.fetch_add(1)) (*body_)(task);
+  try {
+    for (int task = next_.fetch_add(1); task < tasks_; task = next_.fetch_add(1)) (*body_)(task);
+  } catch (...) {  // no memory: the tasks not yet begun are left, and run() tells its caller
+    next_ = tasks_;
+    std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::current_exception();
+  }
 }
 
 void ThreadPool::work() {
@@ -72,6 +79,7 @@ void ThreadPool::run(int tasks, const std::function<void(int)>& body) {
   std::unique_lock lock(mutex_);
   done_.wait(lock, [&] { return active_ == 0; });
   body_ = nullptr;
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 }  // namespace aclr

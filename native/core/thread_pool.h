@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -24,6 +25,7 @@ class ThreadPool {
   int threads() const { return threads_; }
 
   // Runs body(task) for task = 0 .. tasks-1; the calling thread takes part. A second caller waits for the first.
+  // What a task throws (std::bad_alloc) is thrown again here, after the others have ended.
   void run(int tasks, const std::function<void(int)>& body);
 
  private:
@@ -43,6 +45,7 @@ class ThreadPool {
   int active_ = 0;
   long generation_ = 0;
   bool stopping_ = false;
+  std::exception_ptr error_;
 };
 
 }  // namespace aclr

@@ -1,0 +1,60 @@
+// Builds the native engine into build/cmake (build/cmake/Release/anomalyclr.node).
+//   --optional  a missing tool or a failed build is one line, not an error: the form that `npm install` runs
+//   --tests     also the C++ unit tests
+// ANOMALYCLR_NATIVE=skip does nothing; =require makes whatever is missing an error, under --optional too.
+'use strict';
+const { spawnSync } = require('node:child_process');
+const os = require('node:os');
+const path = require('node:path');
+const { root, findTools, markBuilt } = require('./common.cjs');
+
+const buildDir = path.join(root, 'build', 'cmake');
+
+/**
+ * @returns undefined when built, else why it was not tried
+ * @throws Error when the build was tried and failed
+ */
+function buildNative({ tests = false, verbose = true } = {}) {
+  if (process.env.ANOMALYCLR_NATIVE === 'skip') return 'ANOMALYCLR_NATIVE=skip';
+  let cmakeJs;
+  try {
+    cmakeJs = require.resolve('cmake-js/bin/cmake-js', { paths: [root] });
+  } catch {
+    return 'node_modules is not there yet; run `npm ci`';
+  }
+  const { env, missing } = findTools();
+  if (missing) return missing;
+  const started = new Date();
+  const args = [cmakeJs, 'build', '--directory', root, '--out', buildDir];
+  args.push('--parallel', String(os.availableParallelism()), '--log-level', verbose ? 'info' : 'error');
+  // Never switched off again: that would build everything anew each time the two forms alternate.
+  if (tests) args.push('--CDANOMALYCLR_TESTS=ON');
+  const result = spawnSync(process.execPath, args, {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    stdio: verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 28,
+  });
+  if (result.status !== 0) {
+    const log = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim();
+    throw new Error(`compilation failed${log === '' ? '' : `:\n${log.split('\n').slice(-40).join('\n')}`}`);
+  }
+  markBuilt(path.join(buildDir, '.built'), tests ? 'tests\n' : '', started);
+  return undefined;
+}
+
+module.exports = { buildDir, buildNative };
+
+if (require.main === module) {
+  const required = process.env.ANOMALYCLR_NATIVE === 'require' || !process.argv.includes('--optional');
+  let problem;
+  try {
+    problem = buildNative({ tests: process.argv.includes('--tests'), verbose: required });
+  } catch (error) {
+    problem = required ? error.message : 'compilation failed; `npm run build:native` shows why';
+  }
+  if (problem && process.env.ANOMALYCLR_NATIVE !== 'skip')
+    console.error(`anomalyclr: native engine not built: ${problem}`);
+  process.exitCode = problem && required && process.env.ANOMALYCLR_NATIVE !== 'skip' ? 1 : 0;
+}

@@ -1,0 +1,30 @@
+import type { CommandName, OptionsOf } from '../config/schema.js';
+import type { Output } from './output.js';
+import type { Progress, ProgressOptions } from './progress.js';
+
+/** What a command gets beside its options. */
+export interface Context {
+  readonly output: Output;
+  /** Starts a progress display; main ends those left open. */
+  readonly progress: (options: ProgressOptions) => Progress;
+  /** Fires at the first Ctrl-C: finish the step, leave valid files, return. */
+  readonly signal: AbortSignal;
+  /** Version of this package. */
+  readonly version: string;
+}
+
+/** A command: what --help says of it and where its body is, loaded only when it runs. */
+interface Command<C extends CommandName> {
+  readonly summary: string;
+  readonly load: () => Promise<{ run: (options: OptionsOf<C>, context: Context) => Promise<number | void> }>;
+}
+
+/** The commands in the order of --help. A new one is a schema in config/schema.ts, a line here and its file. */
+export const commands: { readonly [C in CommandName]: Command<C> } = {
+  demo: { summary: 'the whole path on the sample, from events to report', load: () => import('./demo.js') },
+  inspect: { summary: 'what is in event files: counts, spectra, problems', load: () => import('./inspect.js') },
+  train: { summary: 'learn from background events: scale, encoder, detector', load: () => import('./train.js') },
+  score: { summary: 'one anomaly score for each event', load: () => import('./score.js') },
+  evaluate: { summary: 'how well a run finds given signals', load: () => import('./evaluate.js') },
+  doctor: { summary: 'what this machine has, and what is missing', load: () => import('./doctor.js') },
+};

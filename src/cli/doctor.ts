@@ -1,0 +1,61 @@
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import process from 'node:process';
+import { loadAddon } from '../addon.js';
+import type { DoctorOptions } from '../config/schema.js';
+import { AnomalyClrError } from '../errors.js';
+import type { Context } from './commands.js';
+
+type Native = ({ built: true } & ReturnType<ReturnType<typeof loadAddon>['info']>) | { built: false; problem: string };
+
+interface Diagnosis {
+  version: string;
+  node: string;
+  platform: string;
+  cpu: { model: string; cores: number };
+  /** Bytes. */
+  memory: { total: number; free: number };
+  native: Native;
+}
+
+/** `anomalyclr doctor`: what this machine has, what is used, what is missing and how to get it. */
+export function run(options: DoctorOptions, { output, version }: Context): Promise<void> {
+  const diagnosis: Diagnosis = {
+    version,
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
+    memory: { total: totalmem(), free: freemem() },
+    native: examineNative(),
+  };
+  if (options.json) output.json(diagnosis);
+  else output.result(format(diagnosis));
+  return Promise.resolve();
+}
+
+function examineNative(): Native {
+  try {
+    return { built: true, ...loadAddon().info() };
+  } catch (error) {
+    if (!(error instanceof AnomalyClrError)) throw error;
+    return { built: false, problem: error.message }; // which says how to mend it
+  }
+}
+
+function format({ version, node, platform, cpu, memory, native }: Diagnosis): string {
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const rows: [string, string][] = [
+    ['anomalyclr', version],
+    ['Node.js', `${node} on ${platform}`],
+    ['CPU', `${cpu.model}, ${cpu.cores} cores`],
+    ['memory', `${gib(memory.total)}, ${gib(memory.free)} free`],
+  ];
+  if (native.built)
+    rows.push(
+      ['native engine', `${native.version}, ${native.threads} threads`],
+      ['CPU features', native.features || 'none that the engine has code for'],
+      ['CPU target', `${native.target}, of ${native.targets}`],
+    );
+  else rows.push(['native engine', `missing: ${native.problem}`]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}

@@ -1,0 +1,68 @@
+import type {
+  AutoencoderConfig,
+  Columns,
+  EncoderConfig,
+  Floats,
+  OptimiserState,
+  StepResult,
+  TrainerConfig,
+} from '../addon.js';
+import type { AugmentationInfo, Recipe } from '../config/recipe.js';
+
+export type { AutoencoderConfig, Columns, EncoderConfig, Floats, OptimiserState, StepResult, TrainerConfig };
+
+/** One training step: which events, what their random numbers are keyed by, the learning rate. */
+export interface StepRequest {
+  readonly events: Columns;
+  /** Places in `events`; also the key of each event's random numbers. */
+  readonly index: Int32Array;
+  readonly seed: number;
+  readonly epoch: number;
+  readonly rate: number;
+}
+
+/** An encoder that learns by contrast. Calls are made one at a time. */
+export interface ContrastiveModel {
+  /** Flat, in the order of model/layout.ts. */
+  weights(): Floats;
+  setWeights(weights: Floats): void;
+  optimiserState(): OptimiserState;
+  setOptimiserState(state: OptimiserState): void;
+  /** Views, forward, loss, backward, update. The loss is that before the update. */
+  step(request: StepRequest): Promise<StepResult>;
+  /** The loss alone, without dropout or update. */
+  loss(request: Omit<StepRequest, 'rate'>): Promise<number>;
+  /** [events, width + headLayers * output]: the pooled vector, then the output of every head layer. */
+  embed(events: Columns, index?: Int32Array): Promise<Floats>;
+  dispose(): void;
+}
+
+/** A dense autoencoder. Calls are made one at a time. */
+export interface AutoencoderModel {
+  weights(): Floats;
+  setWeights(weights: Floats): void;
+  /** One step on the rows of x at `index`; the mean squared error before it. */
+  step(x: Floats, index: Int32Array, rate: number): Promise<number>;
+  /** Mean squared error of each row of x. */
+  score(x: Floats): Promise<Floats>;
+  dispose(): void;
+}
+
+/** What computes. Adding one: a file with this and a line in engine/index.ts. */
+export interface Engine {
+  readonly name: string;
+  /** In words: processor target, threads. */
+  describe(): string;
+  supports(loss: string): boolean;
+  /** Augmentations it can make views with. */
+  augmentations(): AugmentationInfo[];
+  contrastive(config: TrainerConfig, recipe: Recipe): ContrastiveModel;
+  autoencoder(config: AutoencoderConfig): AutoencoderModel;
+  /** View 0 (anchor), 1 (physical) or 2 (anomalous) of events under a recipe. */
+  augment(
+    recipe: Recipe,
+    view: 0 | 1 | 2,
+    events: Columns,
+    key: { seed: number; epoch: number; index?: Int32Array },
+  ): Promise<Columns>;
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type * as z from 'zod';
+import { AnomalyClrError } from './errors.js';
+
+/** Larger than any JSON or YAML file of ours: a guard against reading an event file as configuration. */
+const maxTextBytes = 64 * 2 ** 20;
+const temporary = /\.(\d+)-[0-9a-f]{8}\.tmp$/;
+/** Temporaries that this process is writing now. */
+const live = new Set<string>();
+
+/**
+ * Writes a whole file or nothing: under a temporary name in the same folder, flushed to disk, then renamed. A reader, a
+ * crash or a full disk never meets half a file. A symbolic link is kept and its target replaced.
+ *
+ * @param data the contents, or a function that writes them to the path it is given
+ * @throws AnomalyClrError naming the file: missing folder, no permission, disk full, not a regular file
+ * @example
+ * await writeAtomically('runs/a/config.json', JSON.stringify(options, null, 2));
+ */
+export async function writeAtomically(
+  path: string,
+  data: string | Uint8Array | ((temporaryPath: string) => Promise<void>),
+): Promise<void> {
+  const target = await writableTarget(path);
+  const temp = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  live.add(temp);
+  try {
+    if (typeof data === 'function') await data(temp);
+    const file = await open(temp, typeof data === 'function' ? 'r+' : 'wx');
+    try {
+      if (typeof data !== 'function') await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temp, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(temp, { force: true });
+    throw fileError(path, error, 'write');
+  } finally {
+    live.delete(temp);
+  }
+}
+
+/** Removes what writers that were killed left in folder `dir`; temporaries of running processes stay. */
+export async function removeStaleTemporaries(dir: string): Promise<void> {
+  try {
+    for (const name of await readdir(dir)) {
+      const writer = temporary.exec(name)?.[1];
+      if (writer && !inUse(join(await realpath(dir), name), Number(writer))) await rm(join(dir, name), { force: true });
+    }
+  } catch (error) {
+    throw fileError(dir, error, 'read');
+  }
+}
+
+/**
+ * Reads a text file of at most 64 MiB.
+ * @throws AnomalyClrError naming the file
+ */
+export async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > maxTextBytes)
+      throw new AnomalyClrError(`${path}: ${size} bytes are too many for a text file; is it the right file?`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    if (error instanceof TypeError) throw new AnomalyClrError(`${path}: not a text file (invalid UTF-8)`);
+    throw fileError(path, error, 'read');
+  }
+}
+
+/**
+ * Reads a JSON file and checks it.
+ * @throws AnomalyClrError in one line: the file, the key, the value got and what is wrong with it
+ */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const text = await readText(path);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new AnomalyClrError(`${path}: not valid JSON: ${oneLine((error as Error).message)}`);
+  }
+  const result = schema.safeParse(value, { reportInput: true });
+  if (!result.success) throw new AnomalyClrError(`${path}: ${explainIssue(result.error.issues[0])}`);
+  return result.data;
+}
+
+/** One zod issue (of a parse with `reportInput`) in words: `anchor.0.strength: expected number, received string, got "x"`. */
+export function explainIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // The branch that got furthest into the value is the one that was meant.
+    const depth = (branch: z.core.$ZodIssue[]): number => Math.max(...branch.map(i => i.path.length));
+    const nested = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0][0];
+    if (nested.path.length > 0) return explainIssue({ ...nested, path: [...issue.path, ...nested.path] });
+  }
+  const message = issue.message.replace(/^Invalid input: /, '');
+  const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+  const got = issue.input === undefined || typeof issue.input === 'object' ? '' : `, got ${show(issue.input)}`;
+  return `${where}${message[0].toLowerCase()}${message.slice(1)}${got}`;
+}
+
+/** A value as it stands in a message: JSON, at most 60 characters. */
+export function show(value: unknown): string {
+  const text =
+    typeof value === 'bigint' || typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** Several lines as one. */
+export function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, '; ');
+}
+
+/** What the system said of a file, as an error that names the file. Errors of ours pass unchanged. */
+export function fileError(path: string, error: unknown, doing: 'read' | 'write'): AnomalyClrError {
+  if (error instanceof AnomalyClrError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error; // a mistake in the program, not in the file
+  const reasons: Record<string, string> = {
+    ENOENT: doing === 'read' ? 'no such file' : 'its folder does not exist; create it first',
+    ENOTDIR: 'a part of this path is not a folder',
+    EISDIR: 'is a folder, not a file',
+    EACCES: `no permission to ${doing} it`,
+    EPERM: `no permission to ${doing} it`,
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'no space left on the disk',
+    EDQUOT: 'the disk quota is used up',
+    EMFILE: 'too many open files',
+  };
+  return new AnomalyClrError(`${path}: ${reasons[code] ?? oneLine(message)}`);
+}
+
+/** Where the data goes: through links, and never over a device, a pipe or a folder. */
+async function writableTarget(path: string): Promise<string> {
+  try {
+    const target = await realpath(path);
+    const info = await stat(target);
+    if (info.isDirectory()) throw new AnomalyClrError(`${path}: is a folder, not a file`);
+    if (!info.isFile()) throw new AnomalyClrError(`${path}: not a regular file; name a file to write`);
+    return target;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(path, error, 'write');
+  }
+  try {
+    return join(await realpath(dirname(path)), basename(path));
+  } catch (error) {
+    throw fileError(path, error, 'write');
+  }
+}
+
+/** Makes the rename itself survive a power cut; some systems can't open folders, and lose nothing else by it. */
+async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
+}
+
+function inUse(path: string, writer: number): boolean {
+  if (writer === process.pid) return live.has(path);
+  try {
+    process.kill(writer, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // runs, under another user
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The public interface of anomalyclr.
+ *
+ * @packageDocumentation
+ */
+export { AnomalyClrError, UsageError } from './errors.js';
+export { loadRecipe, parseRecipe, presets, resolveRecipe, type Recipe, type Scenario, type Step } from './config/recipe.js';
+export { listOptions, parseOptions } from './config/parse.js';
+export type { EvaluateOptions, ScoreOptions, TrainOptions } from './config/schema.js';
+export { EventBatchBuilder, take, type EventBatch } from './events/event-batch.js';
+export { Kind, kindNames, layout, type KindName } from './events/objects.js';
+export { DomainBuilder, inDomain, outsideOf, type Domain } from './events/domain.js';
+export { countEvents, openEvents, readAll, readEvents, writeEvents, type OnBadEvent } from './read/index.js';
+export { openEngine, type AutoencoderModel, type ContrastiveModel, type Engine } from './engine/index.js';
+export { loadEncoder, saveEncoder } from './model/encoder-file.js';
+export { readSafetensors, writeSafetensors } from './model/safetensors.js';
+export { train, type TrainWatch } from './train/run.js';
+export { trainContrastive } from './train/contrastive.js';
+export { trainDetector } from './train/autoencoder.js';
+export { Scorer, type Method } from './score/scorer.js';
+export { Detector, loadDetector, saveDetector } from './score/detector.js';
+export { scoreFiles, type ScoreRequest, type ScoreSummary } from './score/score-files.js';
+export { evaluateRun, type EvaluateRequest, type EvaluatedRun } from './score/evaluate-run.js';
+export { auc } from './evaluate/auc.js';
+export { roc } from './evaluate/roc.js';
+export { evaluateMethods, type Evaluation } from './evaluate/evaluation.js';
+export { writeReport } from './report/report.js';
+export type { ReportData } from './report/data.js';

@@ -1,0 +1,29 @@
+import type { EventBatch } from '../events/event-batch.js';
+
+/** An open file of events. Events are addressed by row, so any stretch can be read without those before it. */
+export interface EventFile {
+  /** Number of events. */
+  readonly events: number;
+  readonly hasEventIds: boolean;
+  /** Rows that are cheap to read together: reads that begin and end at multiples of it touch nothing twice. */
+  readonly stride: number;
+  /** Reads the rows `from` to `to - 1`: the valid events, and one message for each of the others. */
+  read(from: number, to: number): Promise<DecodedEvents>;
+  close(): Promise<void>;
+}
+
+/** Events as read: bad ones are left out of `batch`, and `problems` says why. */
+export interface DecodedEvents {
+  readonly batch: EventBatch;
+  /** One line for each bad event, without the name of the file. */
+  readonly problems: readonly string[];
+}
+
+/** A format of event files: one file of code each, one line in the table of `read/index.ts`. */
+export interface EventFormat {
+  readonly name: string;
+  readonly suffixes: readonly string[];
+  /** Whether the file is of this format, by its content. */
+  matches(file: string): Promise<boolean>;
+  open(file: string): Promise<EventFile>;
+}

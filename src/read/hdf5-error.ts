@@ -1,0 +1,5 @@
+/** What the HDF5 library complains of: the innermost line of its error stack tells most. */
+export function hdf5Cause(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return [...text.matchAll(/^ *#\d+: .*?\(\): (.*)$/gm)].at(-1)?.[1] ?? text.split('\n')[0];
+}

@@ -1,0 +1,112 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { AnomalyClrError } from '../errors.js';
+import { fileError, show } from '../files.js';
+import { hdf5Cause } from './hdf5-error.js';
+import { Hdf5Worker } from './hdf5-worker.js';
+
+/** What an HDF5 dataset says of itself. */
+export interface DatasetInfo {
+  /** Such as `float32`, `int64`; `other` for strings, compounds and the like. */
+  readonly type: string;
+  /** Null for a dataset without data space. */
+  readonly shape: readonly number[] | null;
+  readonly chunks: readonly number[] | null;
+  readonly bytesPerValue: number;
+  readonly filters: readonly { readonly id: number; readonly name: string }[];
+}
+
+export type DatasetValues = Float32Array | Float64Array | Uint8Array | BigInt64Array | Int32Array;
+
+/** deflate, shuffle, fletcher32, szip, nbit, scaleoffset: the filters that the library has. */
+const knownFilters = new Set([1, 2, 3, 4, 5, 6]);
+/** Deflate packs at most 1032:1, so a file that claims more has a damaged header. */
+const maxRatio = 1100;
+const slackBytes = 2 ** 20;
+const maxChunkBytes = 2 ** 29;
+
+/** An HDF5 file open for reading. Whatever is wrong with the file, its methods throw {@link AnomalyClrError} only. */
+export class Hdf5Reader {
+  private constructor(
+    private readonly file: string,
+    private readonly worker: Hdf5Worker,
+    /** Names in the root group. */
+    readonly names: readonly string[],
+    private readonly datasets: ReadonlyMap<string, DatasetInfo>,
+  ) {}
+
+  /** Opens `file`, for its datasets `wanted`. */
+  static async open(file: string, wanted: readonly string[]): Promise<Hdf5Reader> {
+    const { size } = await statFile(file);
+    const worker = Hdf5Worker.take();
+    try {
+      const { names, datasets } = (await worker
+        .ask({ file: path.resolve(file), wanted })
+        .catch((error: unknown) => Promise.reject(damage(file, 'cannot be opened', error)))) as {
+        names: string[];
+        datasets: (DatasetInfo | null)[];
+      };
+      const found = new Map<string, DatasetInfo>();
+      for (const [i, info] of datasets.entries())
+        if (info) found.set(wanted[i], checkDataset(file, wanted[i], info, size));
+      return new Hdf5Reader(file, worker, names, found);
+    } catch (error) {
+      await Hdf5Worker.release(worker);
+      throw error;
+    }
+  }
+
+  dataset(name: string): DatasetInfo | undefined {
+    return this.datasets.get(name);
+  }
+
+  /** Rows `from` to `to - 1` of a dataset, flat. One read at a time. */
+  async read(name: string, from: number, to: number): Promise<DatasetValues> {
+    const shape = this.dataset(name)?.shape;
+    if (!shape) throw new AnomalyClrError(`${this.file}: no dataset ${name}`);
+    const values = (await this.worker
+      .ask({ name, from, to })
+      .catch((error: unknown) =>
+        Promise.reject(damage(this.file, `rows ${from} to ${to - 1} of ${name} cannot be read`, error)),
+      )) as DatasetValues;
+    const expected = shape.slice(1).reduce((a, b) => a * b, to - from);
+    if (values.length !== expected)
+      throw new AnomalyClrError(
+        `${this.file}: ${name} gave ${values.length} values for ${expected}; the file is damaged`,
+      );
+    return values;
+  }
+
+  close(): Promise<void> {
+    return Hdf5Worker.release(this.worker);
+  }
+}
+
+/** `stat` of a regular file: of a pipe, say, no end would come. */
+export async function statFile(file: string): Promise<{ size: number }> {
+  const info = await stat(file).catch((error: unknown) => Promise.reject(fileError(file, error, 'read')));
+  if (!info.isFile()) throw new AnomalyClrError(`${file}: is a folder or a device; name a file`);
+  return info;
+}
+
+function damage(file: string, what: string, error: unknown): AnomalyClrError {
+  return new AnomalyClrError(`${file}: ${what} (${hdf5Cause(error)}); the file is damaged, copy or make it again`);
+}
+
+function checkDataset(file: string, name: string, info: DatasetInfo, fileBytes: number): DatasetInfo {
+  const alien = info.filters.find(({ id }) => !knownFilters.has(id));
+  if (alien)
+    throw new AnomalyClrError(
+      `${file}: ${name} is compressed with ${show(alien.name)} (filter ${alien.id}), which is not at hand; rewrite it with gzip`,
+    );
+  const bytes = (dims: readonly number[]) => dims.reduce((a, b) => a * b, info.bytesPerValue);
+  if (info.shape && bytes(info.shape) > fileBytes * maxRatio + slackBytes)
+    throw new AnomalyClrError(
+      `${file}: ${name} claims shape (${info.shape.join(', ')}), more than its ${fileBytes} bytes can hold; the file is damaged`,
+    );
+  if (info.chunks && bytes(info.chunks) > maxChunkBytes)
+    throw new AnomalyClrError(
+      `${file}: ${name} has chunks of ${bytes(info.chunks)} bytes, above ${maxChunkBytes}; rewrite it with smaller chunks`,
+    );
+  return info;
+}

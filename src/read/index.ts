@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { AnomalyClrError, UsageError } from '../errors.js';
+import { type EventBatch, EventBatchBuilder, take } from '../events/event-batch.js';
+import { fileError } from '../files.js';
+import type { EventFile, EventFormat } from './event-file.js';
+import { hdf5 } from './hdf5.js';
+import { statFile } from './hdf5-reader.js';
+
+export type { EventFile, EventFormat } from './event-file.js';
+export { writeEvents } from './write-events.js';
+
+/** The formats that can be read: a new one is a file and a line here. */
+const formats: readonly EventFormat[] = [hdf5];
+
+/** What to do with an event that is not valid: stop, or leave it out and say so. */
+export type OnBadEvent = 'fail' | 'skip';
+
+export interface ReadOptions {
+  /** Most events in a yielded batch. Default 8192. */
+  readonly batch?: number;
+  /** First row to read. Default 0. */
+  readonly start?: number;
+  /** Row after the last to read; past the end of the file means to its end. Default the end. */
+  readonly end?: number;
+  readonly onBadEvent: OnBadEvent;
+  /** Told of every event left out. */
+  readonly onSkip?: (message: string) => void;
+}
+
+const defaultBatch = 8192;
+
+/** Opens a file of events, its format told by content and, failing that, by suffix. Close it after use. */
+export async function openEvents(file: string): Promise<EventFile> {
+  await statFile(file);
+  for (const format of formats) {
+    const matches = await format
+      .matches(file)
+      .catch((error: unknown) => Promise.reject(fileError(file, error, 'read')));
+    if (matches) return format.open(file);
+  }
+  const named = formats.find(({ suffixes }) => suffixes.some(suffix => file.toLowerCase().endsWith(suffix)));
+  if (named)
+    throw new AnomalyClrError(`${file}: is not ${named.name}, for all its suffix; the file is damaged or another`);
+  const known = formats.map(({ name, suffixes }) => `${name} (${suffixes.join(', ')})`).join('; ');
+  throw new AnomalyClrError(`${file}: not a file of events; what can be read: ${known}`);
+}
+
+/** Number of events in a file, valid or not. */
+export async function countEvents(file: string): Promise<number> {
+  const source = await openEvents(file);
+  await source.close();
+  return source.events;
+}
+
+/**
+ * Streams the events of a file in order, at bounded memory: packed, checked, pT in GeV and phi within [-pi, pi].
+ *
+ * @throws {@link AnomalyClrError} where the file cannot be read, and at the first bad event under `'fail'`.
+ * @example
+ * for await (const batch of readEvents('background.h5', { onBadEvent: 'fail' })) domain.add(batch);
+ */
+export async function* readEvents(file: string, options: ReadOptions): AsyncGenerator<EventBatch, void, void> {
+  const { batch = defaultBatch, start = 0, onBadEvent, onSkip } = options;
+  if (!Number.isInteger(batch) || batch < 1) throw new UsageError(`batch is ${batch}, expected a whole number above 0`);
+  const source = await openEvents(file);
+  try {
+    const end = Math.min(options.end ?? Infinity, source.events);
+    if (!(start >= 0 && start <= end))
+      throw new UsageError(`${file}: rows ${start} to ${end} asked for, of ${source.events} events`);
+    const slab = Math.max(1, Math.floor(Math.max(batch, defaultBatch) / source.stride)) * source.stride;
+    const read = (from: number) => {
+      const next = from < end ? source.read(from, slabEnd(from, slab, end)) : undefined;
+      next?.catch(() => undefined); // reported where it is awaited, which a consumer that stops early never does
+      return next;
+    };
+    let ahead = read(start);
+    for (let from = start; ahead; from = slabEnd(from, slab, end)) {
+      const { batch: events, problems } = await ahead;
+      if (onBadEvent === 'fail' && problems.length > 0)
+        throw new AnomalyClrError(`${file}: ${problems[0]}; fix the file or use --on-bad-event skip`);
+      for (const problem of problems) onSkip?.(`${file}: ${problem}`);
+      ahead = read(slabEnd(from, slab, end)); // the worker reads while the consumer computes
+      yield* split(events, batch);
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function slabEnd(from: number, slab: number, end: number): number {
+  return Math.min(end, (Math.floor(from / slab) + 1) * slab);
+}
+
+function* split(events: EventBatch, size: number): Generator<EventBatch> {
+  if (events.count > 0 && events.count <= size) yield events;
+  else
+    for (let from = 0; from < events.count; from += size)
+      yield take(
+        events,
+        Array.from({ length: Math.min(size, events.count - from) }, (_, i) => from + i),
+      );
+}
+
+/** Events of one or more files in memory, and what they came from. */
+export interface LoadedEvents {
+  readonly batch: EventBatch;
+  /** Bad events left out. */
+  readonly skipped: number;
+  /** `events`: how many were taken from it. `sha256`: of the whole file. */
+  readonly files: readonly { readonly file: string; readonly events: number; readonly sha256: string }[];
+}
+
+/**
+ * Reads files one after the other into one packed batch (about 50 bytes an event, where the padded layout has 608).
+ *
+ * @param options - as for {@link readEvents}; `maxEvents` stops after that many valid events over all files.
+ * `EvtId` is kept where every file read has it.
+ */
+export async function readAll(
+  files: readonly string[],
+  options: {
+    readonly maxEvents?: number;
+    readonly onBadEvent: OnBadEvent;
+    readonly onSkip?: (message: string) => void;
+  },
+): Promise<LoadedEvents> {
+  const { maxEvents = Infinity, onBadEvent, onSkip } = options;
+  const builder = new EventBatchBuilder();
+  const loaded: { file: string; events: number; sha256: string }[] = [];
+  let skipped = 0;
+  let withIds = true;
+  for (const file of files) {
+    const before = builder.count;
+    const count = (message: string) => {
+      skipped += 1;
+      onSkip?.(message);
+    };
+    if (before < maxEvents)
+      for await (const batch of readEvents(file, { onBadEvent, onSkip: count })) {
+        const room = maxEvents - builder.count;
+        builder.addBatch(batch.count <= room ? batch : (split(batch, room).next().value ?? batch));
+        withIds &&= batch.eventIds !== undefined;
+        if (builder.count >= maxEvents) break;
+      }
+    loaded.push({ file, events: builder.count - before, sha256: await sha256(file) });
+  }
+  const { eventIds, ...batch } = builder.build();
+  return { batch: eventIds && withIds ? { ...batch, eventIds } : batch, skipped, files: loaded };
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash).catch((error: unknown) =>
+    Promise.reject(fileError(file, error, 'read')),
+  );
+  return hash.digest('hex');
+}

@@ -1,0 +1,17 @@
+import { type Inspection, Inspector } from '../events/inspect.js';
+import { type OnBadEvent, openEvents, readEvents } from './index.js';
+
+/**
+ * Streams through a file and says what is in it.
+ *
+ * @param onBadEvent - `'skip'` collects the problems of bad events, `'fail'` throws at the first.
+ * @throws {@link AnomalyClrError} where the file cannot be read.
+ */
+export async function inspectFile(file: string, onBadEvent: OnBadEvent): Promise<Inspection> {
+  const source = await openEvents(file);
+  await source.close();
+  const inspector = new Inspector();
+  const onSkip = (message: string) => inspector.problem(message);
+  for await (const batch of readEvents(file, { onBadEvent, onSkip })) inspector.add(batch);
+  return inspector.build({ file, rows: source.events, hasEventIds: source.hasEventIds });
+}

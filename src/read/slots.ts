@@ -1,0 +1,121 @@
+import { AnomalyClrError } from '../errors.js';
+import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
+import { Kind, type KindName, kindNames, layout } from '../events/objects.js';
+import type { DecodedEvents } from './event-file.js';
+
+const { slots } = layout;
+/** Values in one padded event: 19 slots of pT [GeV], eta, phi [rad], class. */
+export const valuesPerEvent = slots * 4;
+
+/** No object can carry more than half of the collision's 13-14 TeV; twice that leaves room for every smearing. GeV. */
+const maxPt = 14000;
+const maxAbsEta = 10;
+/** Files rounded to few digits overshoot pi a little. rad. */
+const phiSlack = 1e-4;
+/** pi as float32 has it (9e-8 above pi), so that values already at the edge stay bit for bit. */
+const pi32 = Math.fround(Math.PI);
+
+const kindOfSlot: readonly KindName[] = Array.from({ length: slots }, (_, slot) => {
+  const kind = kindNames.findLast(k => slot >= layout[k].firstSlot);
+  if (!kind) throw new Error(`slot ${slot} belongs to no kind`);
+  return kind;
+});
+const codeOfSlot = Uint8Array.from(kindOfSlot, kind => Kind[kind]);
+
+/**
+ * Packs padded events, checking each.
+ *
+ * @param values - [events, 19, 4] = pT [GeV], eta, phi [rad], class.
+ * @param firstRow - where the first of them stands in its file.
+ * @param eventIds - `EvtId` of each event. [events]
+ */
+export function decodeSlots(
+  values: Float32Array | Float64Array,
+  firstRow: number,
+  eventIds?: BigInt64Array,
+): DecodedEvents {
+  const builder = new EventBatchBuilder();
+  const problems: string[] = [];
+  const events = values.length / valuesPerEvent;
+  for (let e = 0; e < events; e++) {
+    const problem = decodeEvent(values, e * valuesPerEvent, builder);
+    if (problem === undefined) builder.endEvent(firstRow + e, eventIds?.[e]);
+    else {
+      builder.dropEvent();
+      problems.push(`event ${firstRow + e}, ${problem}`);
+    }
+  }
+  return { batch: builder.build(), problems };
+}
+
+/** Adds the objects of the event that begins at `at`; returns what is wrong with it, if anything. */
+function decodeEvent(values: Float32Array | Float64Array, at: number, builder: EventBatchBuilder): string | undefined {
+  let group = 0;
+  let previous = Infinity;
+  for (let slot = 0; slot < slots; slot++) {
+    const i = at + slot * 4;
+    const code = values[i + 3];
+    if (code === 0 && values[i] === 0 && values[i + 1] === 0 && values[i + 2] === 0) continue;
+    const pt = Math.fround(values[i]);
+    const eta = values[i + 1];
+    const phi = values[i + 2];
+    if (codeOfSlot[slot] !== group) {
+      group = codeOfSlot[slot];
+      previous = Infinity;
+    }
+    const problem =
+      objectProblem(kindOfSlot[slot], values[i], eta, phi, code) ??
+      (pt > previous ? `pT is ${pt} GeV, above the ${previous} GeV before it; pT must fall within a kind` : undefined);
+    if (problem !== undefined) return `slot ${slot} (${kindOfSlot[slot]}): ${problem}`;
+    previous = pt;
+    builder.addObject(pt, eta, Math.max(-pi32, Math.min(pi32, phi)), code); // rounds to float32
+  }
+  return undefined;
+}
+
+function objectProblem(kind: KindName, pt: number, eta: number, phi: number, code: number): string | undefined {
+  if (!Number.isFinite(pt)) return `pT is ${pt}`;
+  if (!Number.isFinite(eta)) return `eta is ${eta}`;
+  if (!Number.isFinite(phi)) return `phi is ${phi}`;
+  if (code === 0) return `class is 0 (empty), but pT, eta, phi are ${pt}, ${eta}, ${phi}`;
+  if (code !== Kind[kind]) return `class is ${code}, expected ${Kind[kind]} or 0`;
+  if (kind === 'met' ? pt < 0 : Math.fround(pt) <= 0)
+    return `pT is ${pt} GeV, expected ${kind === 'met' ? '0 or more' : 'above 0'}`;
+  if (pt >= maxPt) return `pT is ${pt} GeV, expected below ${maxPt}`;
+  if (kind === 'met' && eta !== 0) return `eta is ${eta}, expected 0`;
+  if (Math.abs(eta) > maxAbsEta) return `eta is ${eta}, expected within ±${maxAbsEta}`;
+  if (Math.abs(phi) > Math.PI + phiSlack) return `phi is ${phi}, expected within ±pi`;
+  return undefined;
+}
+
+/**
+ * Pads a batch: the inverse of {@link decodeSlots}, which has to accept the result.
+ *
+ * @returns [batch.count, 19, 4] = pT [GeV], eta, phi [rad], class.
+ * @throws {@link AnomalyClrError} naming the event, where one has more objects of a kind than slots or is not valid.
+ */
+export function encodeSlots(batch: EventBatch): Float32Array {
+  const values = new Float32Array(batch.count * valuesPerEvent);
+  const used = new Uint8Array(kindNames.length + 1);
+  for (let e = 0; e < batch.count; e++) {
+    used.fill(0);
+    for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++) {
+      const code = batch.kind[o];
+      const kind = kindNames[code - 1];
+      if (kind === undefined) throw new AnomalyClrError(`event ${batch.rows[e]}: object of unknown class ${code}`);
+      const { firstSlot, capacity } = layout[kind];
+      if (used[code] === capacity)
+        throw new AnomalyClrError(
+          `event ${batch.rows[e]}: more than ${capacity} objects of kind ${kind}; drop the softest`,
+        );
+      const i = e * valuesPerEvent + (firstSlot + used[code]++) * 4;
+      values[i] = batch.pt[o];
+      values[i + 1] = batch.eta[o];
+      values[i + 2] = batch.phi[o];
+      values[i + 3] = code;
+    }
+  }
+  const [problem] = decodeSlots(values, 0).problems;
+  if (problem !== undefined) throw new AnomalyClrError(`of the events to be written, ${problem}`);
+  return values;
+}

@@ -1,0 +1,228 @@
+import type { Floats } from '../addon.js';
+import type { Recipe } from '../config/recipe.js';
+import type { ContrastiveModel, Engine, TrainerConfig } from '../engine/engine.js';
+import { AnomalyClrError } from '../errors.js';
+import type { EventBatch } from '../events/event-batch.js';
+import { shuffle } from '../events/philox.js';
+import { loadCheckpoint, saveCheckpoint, type Progress } from '../model/checkpoint.js';
+import { initialWeights } from '../model/initialise.js';
+import { encoderLayout } from '../model/layout.js';
+import type { MetricsLog } from './log.js';
+import { learningRate } from './schedule.js';
+
+export interface ContrastiveOptions {
+  readonly config: TrainerConfig;
+  readonly recipe: Recipe;
+  readonly seed: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly schedule: 'cosine' | 'constant';
+  /** Share of all steps over which the learning rate rises. */
+  readonly warmup: number;
+  /** Epochs without a better validation loss before training stops; 0 is never. */
+  readonly patience: number;
+  readonly checkpointEvery: number;
+}
+
+/** Where a training reads and writes, and who watches it. */
+export interface TrainingSurroundings {
+  readonly engine: Engine;
+  readonly events: EventBatch;
+  /** Places in `events`. */
+  readonly training: Int32Array;
+  readonly validation: Int32Array;
+  /** Folder of the run. */
+  readonly folder: string;
+  readonly openLog: (keepBytes: number) => Promise<MetricsLog>;
+  readonly signal?: AbortSignal | undefined;
+  readonly onStep?: ((step: number, steps: number) => void) | undefined;
+}
+
+export interface TrainedEncoder {
+  /** Of the epoch with the lowest validation loss; the last one's without validation events. */
+  readonly weights: Floats;
+  readonly epochs: number;
+  readonly steps: number;
+  /** Time in training steps and validation, s; a resumed run's from all its parts. */
+  readonly seconds: number;
+  /** Length of metrics.jsonl up to here. */
+  readonly metricsBytes: number;
+}
+
+/** The epoch that keys the draws of validation: the same views every time, and none of training's. */
+const validationEpoch = 0xffffffff;
+/** Share of the old in the smoothed loss that the divergence guard watches. */
+const smoothing = 0.98;
+
+/**
+ * Trains an encoder by contrast, or goes on from the run's last checkpoint with the same result, bit for bit.
+ *
+ * @throws AnomalyClrError when the loss is not finite or diverges (naming the step and the last checkpoint), and when
+ * `signal` fires (after writing a checkpoint)
+ */
+export async function trainContrastive(options: ContrastiveOptions, around: TrainingSurroundings): Promise<TrainedEncoder> {
+  const training = new ContrastiveTraining(options, around);
+  try {
+    return await training.run();
+  } finally {
+    training.dispose();
+  }
+}
+
+class ContrastiveTraining {
+  private readonly model: ContrastiveModel;
+  private readonly layout;
+  private readonly stepsPerEpoch: number;
+  private readonly steps: number;
+  private progress: Progress = {
+    step: 0, epoch: 0, stepInEpoch: 0, finished: false, metricsBytes: 0, optimiserSteps: 0, bestEpoch: -1, bestLoss: null,
+    firstLoss: null, smoothLoss: null, epochLoss: 0, seconds: 0,
+  };
+  private best: Floats;
+  private log!: MetricsLog;
+  private since = performance.now();
+  private savedStep: number | undefined;
+
+  constructor(
+    private readonly options: ContrastiveOptions,
+    private readonly around: TrainingSurroundings,
+  ) {
+    const { config, recipe, seed, batch, epochs } = options;
+    if (around.training.length < 2)
+      throw new AnomalyClrError(`${around.training.length} training events are too few; at least 2 are needed`);
+    this.layout = encoderLayout(config);
+    this.model = around.engine.contrastive(config, recipe);
+    this.best = initialWeights(this.layout, seed, config.precision);
+    this.model.setWeights(this.best);
+    // a last batch of one event has nothing to contrast with and is left out
+    const rest = around.training.length % batch;
+    this.stepsPerEpoch = Math.floor(around.training.length / batch) + (rest > 1 ? 1 : 0);
+    this.steps = this.stepsPerEpoch * epochs;
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+
+  async run(): Promise<TrainedEncoder> {
+    await this.restore();
+    this.log = await this.around.openLog(this.progress.metricsBytes);
+    try {
+      while (!this.progress.finished) {
+        await this.epoch();
+        await this.endEpoch();
+      }
+    } finally {
+      await this.log.close();
+    }
+    const { epoch, step, seconds, metricsBytes } = this.progress;
+    return { weights: this.best, epochs: epoch, steps: step, seconds, metricsBytes };
+  }
+
+  private async restore(): Promise<void> {
+    const checkpoint = await loadCheckpoint(this.around.folder, this.layout);
+    if (!checkpoint) return;
+    this.progress = checkpoint.progress;
+    this.best = checkpoint.best;
+    this.savedStep = checkpoint.progress.step;
+    this.model.setWeights(checkpoint.weights);
+    this.model.setOptimiserState(checkpoint.moments);
+  }
+
+  private async epoch(): Promise<void> {
+    const { batch, seed, checkpointEvery } = this.options;
+    const { training, signal } = this.around;
+    const order = shuffle(training.length, seed, this.progress.epoch);
+    while (this.progress.stepInEpoch < this.stepsPerEpoch) {
+      const from = this.progress.stepInEpoch * batch;
+      await this.step(Int32Array.from(order.subarray(from, from + batch), i => training[i]));
+      const stopping = signal?.aborted ?? false;
+      if (stopping || this.progress.step % checkpointEvery === 0) await this.checkpoint();
+      if (stopping) throw new AnomalyClrError(`stopped after step ${this.progress.step}; the same command with --resume goes on`);
+    }
+  }
+
+  private async step(index: Int32Array): Promise<void> {
+    const { seed, learningRate: base, schedule, warmup } = this.options;
+    const { progress, steps } = this;
+    const rate = learningRate({ schedule, base, warmupSteps: Math.round(warmup * steps), steps }, progress.step);
+    const { events, onStep } = this.around;
+    const { loss, gradientNorm } = await this.model.step({ events, index, seed, epoch: progress.epoch, rate });
+    this.guard(loss, gradientNorm);
+    progress.epochLoss += loss;
+    progress.step++;
+    progress.stepInEpoch++;
+    this.log.add({ kind: 'step', step: progress.step, epoch: progress.epoch, loss, gradientNorm, learningRate: rate });
+    onStep?.(progress.step, steps);
+  }
+
+  /** Stops a training that has left the ground, while the last checkpoint is still good. */
+  private guard(loss: number, gradientNorm: number): void {
+    const { progress } = this;
+    const stop = (what: string): never => {
+      const saved =
+        this.savedStep === undefined
+          ? 'there is no checkpoint yet'
+          : `the last good checkpoint is of step ${this.savedStep} (${this.around.folder}/checkpoint)`;
+      throw new AnomalyClrError(
+        `training stopped at step ${progress.step + 1}: ${what}; ${saved}; ` +
+          'try a lower --learning-rate, a smaller --clip or a higher --temperature',
+      );
+    };
+    if (!Number.isFinite(loss)) stop(`the loss is ${loss}`);
+    if (!Number.isFinite(gradientNorm)) stop(`the gradient norm is ${gradientNorm}`);
+    progress.firstLoss ??= loss;
+    progress.smoothLoss = progress.smoothLoss === null ? loss : smoothing * progress.smoothLoss + (1 - smoothing) * loss;
+    const margin = Math.max(0.1 / this.options.config.temperature, Math.abs(progress.firstLoss));
+    if (progress.smoothLoss > progress.firstLoss + margin)
+      stop(`the loss diverges, it rose from ${progress.firstLoss.toPrecision(4)} to ${progress.smoothLoss.toPrecision(4)}`);
+  }
+
+  private async endEpoch(): Promise<void> {
+    const { progress } = this;
+    const { patience, epochs } = this.options;
+    const validation = await this.validate();
+    const trainingLoss = progress.epochLoss / this.stepsPerEpoch;
+    if (validation === null || progress.bestLoss === null || validation < progress.bestLoss) {
+      progress.bestLoss = validation;
+      progress.bestEpoch = progress.epoch;
+      this.best = this.model.weights();
+    }
+    this.log.add({ kind: 'epoch', epoch: progress.epoch, trainingLoss, validationLoss: validation });
+    const stale = progress.epoch - progress.bestEpoch;
+    progress.epoch++;
+    progress.stepInEpoch = 0;
+    progress.epochLoss = 0;
+    progress.finished = progress.epoch >= epochs || (patience > 0 && stale >= patience);
+    await this.checkpoint();
+  }
+
+  /** Mean loss per event over the held-back events, always on the same views; null where there are too few. */
+  private async validate(): Promise<number | null> {
+    const { seed, batch } = this.options;
+    const { events, validation } = this.around;
+    let sum = 0;
+    let count = 0;
+    for (let from = 0; from < validation.length; from += batch) {
+      const index = validation.slice(from, from + batch);
+      if (index.length < 2) continue;
+      sum += index.length * (await this.model.loss({ events, index, seed, epoch: validationEpoch }));
+      count += index.length;
+    }
+    return count > 0 ? sum / count : null;
+  }
+
+  private async checkpoint(): Promise<void> {
+    const { progress } = this;
+    progress.metricsBytes = await this.log.flush();
+    const moments = this.model.optimiserState();
+    progress.optimiserSteps = moments.steps;
+    progress.seconds += (performance.now() - this.since) / 1000;
+    this.since = performance.now();
+    const weights = this.model.weights();
+    const best = progress.bestEpoch < 0 ? weights : this.best;
+    await saveCheckpoint(this.around.folder, this.layout, { progress, weights, moments, best });
+    this.savedStep = progress.step;
+  }
+}

@@ -1,0 +1,254 @@
+import os from 'node:os';
+import path from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import type { EncoderConfig } from '../addon.js';
+import { toConfig } from '../config/parse.js';
+import { loadRecipe, resolveRecipe, type Recipe } from '../config/recipe.js';
+import type { TrainOptions } from '../config/schema.js';
+import type { ContrastiveModel, Engine, Floats, TrainerConfig } from '../engine/engine.js';
+import { openEngine } from '../engine/index.js';
+import { AnomalyClrError, UsageError } from '../errors.js';
+import { DomainBuilder, type Domain } from '../events/domain.js';
+import type { EventBatch } from '../events/event-batch.js';
+import { shuffle } from '../events/philox.js';
+import { writeAtomically } from '../files.js';
+import { saveEncoder } from '../model/encoder-file.js';
+import { initialWeights } from '../model/initialise.js';
+import { encoderLayout } from '../model/layout.js';
+import { readAll, type LoadedEvents } from '../read/index.js';
+import { columnsOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
+import { saveDetector } from '../score/detector.js';
+import { rawFeatureCount, rawFeatures } from '../score/raw-features.js';
+import { trainDetector, type DetectorOptions } from './autoencoder.js';
+import { trainContrastive } from './contrastive.js';
+import { rotationSpread } from './invariance.js';
+import { MetricsLog } from './log.js';
+import { beginRun, runFiles, type RunFiles, type RunProvenance } from '../model/run-folder.js';
+import { writeRunReport } from './run-report.js';
+
+/** Who watches a run. All may be left out. */
+export interface TrainWatch {
+  readonly signal?: AbortSignal;
+  readonly info?: (line: string) => void;
+  readonly warn?: (line: string) => void;
+  readonly progress?: (options: { label: string; total: number; unit: string }) => { update(done: number): void; stop(): void };
+}
+
+/** Widths of the autoencoder on raw data, as in the published comparison. */
+const rawHidden = [32, 16];
+const rawBottleneck = 8;
+/** The epoch that keys which events are held back, apart from every epoch of training. */
+const splitEpoch = 0xfffffffe;
+/** Events embedded at once. */
+const embedEvents = 16_384;
+
+/**
+ * Trains everything of a run: domain, encoder, detector, comparators, for every seed, into its folder.
+ *
+ * @throws UsageError for options that cannot be, AnomalyClrError for data that cannot be read or a training that failed
+ * @example
+ * await train(parseOptions('train', { background: ['background.h5'], out: 'runs/a', epochs: '20' }));
+ */
+export async function train(options: TrainOptions, version: string, watch: TrainWatch = {}): Promise<void> {
+  const engine = openEngine(options.engine, options.threads);
+  if (!engine.supports(options.loss)) throw new UsageError(`--loss ${options.loss}: the ${engine.name} engine has no such loss`);
+  const recipe = resolveRecipe(await loadRecipe(options.recipe), engine.augmentations());
+  watch.info?.(`reading ${options.background.join(', ')}`);
+  const loaded = await readAll(options.background, {
+    onBadEvent: options.onBadEvent,
+    ...(options.maxEvents > 0 ? { maxEvents: options.maxEvents } : {}),
+  });
+  if (loaded.skipped > 0) watch.warn?.(`${loaded.skipped} bad events were left out`);
+  if (loaded.batch.count < 4)
+    throw new AnomalyClrError(`${options.background.join(', ')}: ${loaded.batch.count} events are too few to train on`);
+  const domain = domainOf(loaded.batch);
+  for (let k = 0; k < options.seeds; k++) {
+    const seed = options.seed + k;
+    const folder = k === 0 ? options.out : path.join(options.out, `seed-${seed}`);
+    const seeded = k === 0 ? options : { ...options, seed, seeds: 1, out: folder };
+    await new Run({ ...seeded, recipe }, recipe, engine, loaded, domain, folder, version, watch).train();
+  }
+}
+
+function domainOf(events: EventBatch): Domain {
+  const builder = new DomainBuilder();
+  builder.add(events);
+  return builder.build();
+}
+
+/** The encoder that options and domain describe. */
+export function encoderConfigOf(options: TrainOptions, domain: Domain): EncoderConfig {
+  const { ptFeature, mask, width, heads, layers, feedForward, output, headLayers, headNorm, dropout } = options;
+  const features = options.angles === 'sincos' ? 8 : 7;
+  return { features, ptFeature, ptScale: domain.ptScale, mask, width, heads, layers, feedForward, output, headLayers, headNorm, dropout };
+}
+
+class Run {
+  private readonly files: RunFiles;
+  private readonly config: EncoderConfig;
+  private readonly training: Int32Array;
+  private readonly validation: Int32Array;
+
+  constructor(
+    private readonly options: TrainOptions,
+    private readonly recipe: Recipe,
+    private readonly engine: Engine,
+    private readonly loaded: LoadedEvents,
+    private readonly domain: Domain,
+    folder: string,
+    private readonly version: string,
+    private readonly watch: TrainWatch,
+  ) {
+    this.files = runFiles(folder);
+    this.config = encoderConfigOf(options, domain);
+    const { count } = loaded.batch;
+    const order = shuffle(count, options.seed, splitEpoch);
+    const held = Math.floor(count * options.validation);
+    this.validation = order.slice(0, held);
+    this.training = order.slice(held);
+  }
+
+  async train(): Promise<void> {
+    const { options, files, watch, loaded } = this;
+    const provenance: RunProvenance = {
+      version: this.version,
+      engine: this.engine.describe(),
+      machine: os.cpus()[0]?.model ?? os.arch(),
+      started: new Date().toISOString(),
+      files: [...loaded.files],
+      skipped: loaded.skipped,
+    };
+    if (await beginRun(files.folder, options.resume, toConfig<'train'>(options), provenance)) {
+      watch.info?.(`${files.folder}: is complete`);
+      return;
+    }
+    await writeAtomically(files.domain, `${JSON.stringify(this.domain, null, 2)}\n`);
+
+    const { weights, seconds, steps, log } = await this.trainEncoder();
+    await saveEncoder(files.encoder, { config: this.config, weights });
+    const untrained = initialWeights(encoderLayout(this.config), options.seed, options.precision);
+    try {
+      const levels: RepresentationName[] = [...new Set<RepresentationName>([options.representation, 'last'])];
+      const trained = await this.detectOn('autoencoder', weights, files.detector, levels, log);
+      const invariance: RunProvenance['invariance'] = [];
+      if (options.comparators) {
+        await mkdir(files.comparators, { recursive: true });
+        await saveEncoder(files.untrainedEncoder, { config: this.config, weights: untrained });
+        const before = await this.detectOn('untrained-autoencoder', untrained, files.comparatorDetector('untrained-autoencoder'), levels, log);
+        levels.forEach((representation, i) => invariance.push({ representation, before: before[i], after: trained[i] }));
+        for (const pt of ['linear', 'log'] as const) {
+          const name = pt === 'linear' ? 'raw-autoencoder' : 'raw-autoencoder-log';
+          await this.detect(name, rawFeatures(loaded.batch, pt), rawFeatureCount, files.comparatorDetector(name), log, {
+            preparation: 'none', hidden: rawHidden, bottleneck: rawBottleneck, activation: 'elu',
+          });
+        }
+      }
+      const done: RunProvenance = {
+        ...provenance,
+        trainingSeconds: seconds,
+        eventsPerSecond: (steps * options.batch) / Math.max(seconds, 1e-9),
+        peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
+        invariance,
+      };
+      await writeAtomically(files.provenance, `${JSON.stringify(done, null, 2)}\n`);
+    } finally {
+      await log.close();
+    }
+    await writeRunReport(files.folder);
+  }
+
+  private async trainEncoder() {
+    const { options, files, watch, engine } = this;
+    const config: TrainerConfig = {
+      ...this.config,
+      precision: options.precision,
+      loss: options.loss,
+      temperature: options.temperature,
+      invarianceWeight: options.invarianceWeight,
+      anomalyWeight: options.anomalyWeight,
+      optimiser: { kind: 'adam', weightDecay: options.optimiser === 'adamw' ? options.weightDecay : 0, clip: options.clip },
+    };
+    let bar: ReturnType<NonNullable<TrainWatch['progress']>> | undefined;
+    const trained = await trainContrastive(
+      { ...options, config, recipe: this.recipe },
+      {
+        engine,
+        events: this.loaded.batch,
+        training: this.training,
+        validation: this.validation,
+        folder: files.folder,
+        openLog: keepBytes => MetricsLog.open(files.metrics, keepBytes),
+        signal: watch.signal,
+        onStep: (step, steps) => {
+          bar ??= watch.progress?.({ label: `encoder, seed ${options.seed}`, total: steps * options.batch, unit: 'events' });
+          bar?.update(step * options.batch);
+        },
+      },
+    );
+    bar?.stop();
+    watch.info?.(
+      `encoder, seed ${options.seed}: ${trained.epochs} epochs, ${trained.steps} steps, ` +
+        `${Math.round((trained.steps * options.batch) / Math.max(trained.seconds, 1e-9))} events/s`,
+    );
+    // detectors are trained anew on resumption: their lines follow the encoder's
+    return { ...trained, log: await MetricsLog.open(files.metrics, trained.metricsBytes) };
+  }
+
+  /** Detector on an encoder's representation; how much each of `levels` moves under rotation. */
+  private async detectOn(name: string, weights: Floats, file: string, levels: RepresentationName[], log: MetricsLog): Promise<number[]> {
+    const { options, config, engine, loaded } = this;
+    const model = engine.contrastive(
+      { ...config, precision: options.precision, loss: options.loss, temperature: options.temperature, optimiser: { kind: 'adam' } },
+      this.recipe,
+    );
+    try {
+      model.setWeights(weights);
+      const columns = columnsOf(options.representation, config);
+      const rows = await embedAll(model, loaded.batch, rowLength(config), columns);
+      await this.detect(name, rows, columns[1] - columns[0], file, log, {
+        preparation: options.prepare, hidden: options.detectorHidden, bottleneck: options.bottleneck, activation: 'elu',
+      });
+      const sample = this.validation.length >= 64 ? this.validation : this.training;
+      return await rotationSpread(engine, model, rowLength(config), loaded.batch, sample, levels.map(level => columnsOf(level, config)));
+    } finally {
+      model.dispose();
+    }
+  }
+
+  private async detect(
+    name: string,
+    rows: Floats,
+    features: number,
+    file: string,
+    log: MetricsLog,
+    how: Pick<DetectorOptions, 'preparation' | 'hidden' | 'bottleneck' | 'activation'>,
+  ): Promise<void> {
+    const { options, watch } = this;
+    const bar = watch.progress?.({ label: `${name}, seed ${options.seed}`, total: options.detectorEpochs, unit: 'epochs' });
+    const detector = await trainDetector(
+      this.engine,
+      rows,
+      features,
+      { training: this.training, validation: this.validation },
+      { ...how, epochs: options.detectorEpochs, batch: options.detectorBatch, learningRate: options.detectorLearningRate, seed: options.seed },
+      { signal: watch.signal, onEpoch: epoch => bar?.update(epoch) },
+    );
+    bar?.stop();
+    for (const epoch of detector.history) log.add({ kind: 'detector', name, ...epoch });
+    await log.flush();
+    await saveDetector(file, detector);
+  }
+}
+
+/** One representation of every event, [events, to - from], a piece at a time. */
+async function embedAll(model: ContrastiveModel, events: EventBatch, length: number, columns: readonly [number, number]): Promise<Floats> {
+  const size = columns[1] - columns[0];
+  let rows: Floats | undefined;
+  for (let from = 0; from < events.count; from += embedEvents) {
+    const index = Int32Array.from({ length: Math.min(embedEvents, events.count - from) }, (_, i) => from + i);
+    const some = selectColumns(await model.embed(events, index), length, columns);
+    rows ??= some instanceof Float64Array ? new Float64Array(events.count * size) : new Float32Array(events.count * size);
+    rows.set(some, from * size);
+  }
+  return rows ?? new Float32Array(0);
+}
