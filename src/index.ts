@@ -4,7 +4,15 @@
  * @packageDocumentation
  */
 export { AnomalyClrError, UsageError } from './errors.js';
-export { loadRecipe, parseRecipe, presets, resolveRecipe, type Recipe, type Scenario, type Step } from './config/recipe.js';
+export {
+  loadRecipe,
+  parseRecipe,
+  presets,
+  resolveRecipe,
+  type Recipe,
+  type Scenario,
+  type Step,
+} from './config/recipe.js';
 export { listOptions, parseOptions } from './config/parse.js';
 export type { EvaluateOptions, ScoreOptions, TrainOptions } from './config/schema.js';
 export { EventBatchBuilder, take, type EventBatch } from './events/event-batch.js';

@@ -18,9 +18,13 @@ struct AddObjects {
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
     int count[3], most[3], total = 0, possible = 0;
+    // places left in the event, one kept for a MET where there is none yet
+    int left = kMaxObjects - event.size() - (event.met() == nullptr ? 1 : 0);
     for (int k = 0; k < 3; ++k) {
       const int room = event.room(kVisibleKinds[k]);
       most[k] = room < static_cast<int>(p[k]) ? room : static_cast<int>(p[k]);
+      if (most[k] > left) most[k] = left > 0 ? left : 0;
+      left -= most[k];
       count[k] = random.integer(most[k]);
       total += count[k];
       possible += most[k] > 0;

@@ -27,7 +27,7 @@ struct Redistribute {
       const bool jets = kind == Kind::kJet;
       const T pmin = T(min_pt(kind)), lead = jets ? pmin : T(23), reserve = jets ? T(0) : T(23);
       const T most = (sum - reserve) / pmin - static_cast<T>(n);
-      const int drawn = random.integer(most > T(0) ? static_cast<int>(most) : 0);
+      const int drawn = random.integer(most > T(0) ? static_cast<int>(most < T(1e9) ? most : T(1e9)) : 0);
       int add = drawn < n ? drawn : n;
       if (add > event.room(kind)) add = event.room(kind);
       const T available = sum - (lead - pmin) - pmin * static_cast<T>(n + add);

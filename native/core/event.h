@@ -29,12 +29,12 @@ struct Object {
   Kind kind;
 };
 
-// Back into [-pi, pi] after one turn at most.
+// Back into [-pi, pi]. One turn is enough but for the widest smearing.
 template <class T>
 ACLR_HD T wrap_phi(T phi) {
-  if (phi > T(kPi)) return phi - T(2 * kPi);
-  if (phi < T(-kPi)) return phi + T(2 * kPi);
-  return phi;
+  if (phi > T(kPi)) phi -= T(2 * kPi);
+  else if (phi < T(-kPi)) phi += T(2 * kPi);
+  return std::abs(phi) <= T(kPi) ? phi : std::remainder(phi, T(2 * kPi));
 }
 
 template <class T>
@@ -55,8 +55,8 @@ class Event {
   }
   // How many more of a kind the event can hold.
   ACLR_HD int room(Kind kind) const {
-    const int n = capacity(kind) - count(kind);
-    return n < 0 ? 0 : n;
+    const int n = capacity(kind) - count(kind), places = kMaxObjects - size_;
+    return n < 0 ? 0 : n < places ? n : places;
   }
   ACLR_HD Object<T>* met() {
     for (Object<T>& o : *this)
@@ -69,8 +69,11 @@ class Event {
     for (const Object<T>& o : *this) largest = o.pt > largest ? o.pt : largest;
     return largest;
   }
-  ACLR_HD void add(const Object<T>& object) {
-    if (size_ < kMaxObjects) objects_[size_++] = object;
+  // False where there is no place left.
+  ACLR_HD bool add(const Object<T>& object) {
+    if (size_ >= kMaxObjects) return false;
+    objects_[size_++] = object;
+    return true;
   }
   template <class Predicate>
   ACLR_HD void remove_if(Predicate&& drop) {

@@ -19,7 +19,13 @@ export async function run(options: DemoOptions, context: Context): Promise<void>
   const common = { quiet, threads: String(threads) };
   context.output.info(`training on ${sample('background_train')}, then looking for ${signals.join(', ')}`);
   await train(
-    parseOptions('train', { background: [sample('background_train')], out, seed: String(seed), ...texts(rest), ...common }),
+    parseOptions('train', {
+      background: [sample('background_train')],
+      out,
+      seed: String(seed),
+      ...texts(rest),
+      ...common,
+    }),
     context,
   );
   const json = path.join(out, 'evaluation.json');

@@ -42,7 +42,11 @@ function fileIn(folder: string): string {
 }
 
 /** One file, written atomically: a run killed at any moment has the checkpoint before or the one after. */
-export async function saveCheckpoint(folder: string, layout: readonly WeightInfo[], checkpoint: Checkpoint): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  layout: readonly WeightInfo[],
+  checkpoint: Checkpoint,
+): Promise<void> {
   const tensors = new Map<string, Tensor>();
   const { weights, moments, best, progress } = checkpoint;
   for (const [part, flat] of Object.entries({ weights, m: moments.m, v: moments.v, best }))

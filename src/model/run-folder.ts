@@ -36,10 +36,7 @@ export const provenanceSchema = z.object({
   trainingSeconds: z.number().optional(),
   eventsPerSecond: z.number().optional(),
   peakMemoryMb: z.number().optional(),
-  invariance: z
-    .object({ representation: z.string(), before: z.number(), after: z.number() })
-    .array()
-    .optional(),
+  invariance: z.object({ representation: z.string(), before: z.number(), after: z.number() }).array().optional(),
 });
 export type RunProvenance = z.infer<typeof provenanceSchema>;
 
@@ -59,8 +56,11 @@ export async function beginRun(
   provenance: RunProvenance,
 ): Promise<boolean> {
   const files = runFiles(folder);
-  const exists = existsSync(folder) && (await readdir(folder).catch((e: unknown) => Promise.reject(fileError(folder, e, 'read')))).length > 0;
-  if (exists && !resume) throw new UsageError(`${folder}: already holds something; name another --out, or go on with --resume`);
+  const exists =
+    existsSync(folder) &&
+    (await readdir(folder).catch((e: unknown) => Promise.reject(fileError(folder, e, 'read')))).length > 0;
+  if (exists && !resume)
+    throw new UsageError(`${folder}: already holds something; name another --out, or go on with --resume`);
   const plain = JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
   if (resume && existsSync(files.config) && existsSync(files.provenance)) {
     await removeStaleTemporaries(folder);
@@ -74,11 +74,15 @@ export async function beginRun(
     const before = await readJson(files.provenance, provenanceSchema);
     before.files.forEach((file, i) => {
       if (provenance.files[i]?.sha256 !== file.sha256)
-        throw new AnomalyClrError(`${file.file}: has changed since ${folder} was begun; a run cannot be resumed on other data`);
+        throw new AnomalyClrError(
+          `${file.file}: has changed since ${folder} was begun; a run cannot be resumed on other data`,
+        );
     });
     return existsSync(files.report);
   }
-  await mkdir(files.checkpoint, { recursive: true }).catch((e: unknown) => Promise.reject(fileError(folder, e, 'write')));
+  await mkdir(files.checkpoint, { recursive: true }).catch((e: unknown) =>
+    Promise.reject(fileError(folder, e, 'write')),
+  );
   await writeAtomically(files.config, `${JSON.stringify(plain, null, 2)}\n`);
   await writeAtomically(files.provenance, `${JSON.stringify(provenance, null, 2)}\n`);
   return false;

@@ -28,11 +28,19 @@ export function flatFrom(
   prefix = '',
 ): Floats {
   const first = tensors.get(prefix + layout[0].name);
-  const flat: Floats = first?.dtype === 'F64' ? new Float64Array(weightCount(layout)) : new Float32Array(weightCount(layout));
+  const flat: Floats =
+    first?.dtype === 'F64' ? new Float64Array(weightCount(layout)) : new Float32Array(weightCount(layout));
   for (const { name, shape, offset } of layout) {
     const tensor = tensors.get(prefix + name);
-    if (!tensor || !/^F(32|64)$/.test(tensor.dtype) || tensor.dtype !== first?.dtype || tensor.shape.join() !== shape.join())
-      throw new AnomalyClrError(`${file}: tensor ${prefix}${name} should be float ${shape.join(' x ')}; the file is another model's`);
+    if (
+      !tensor ||
+      !/^F(32|64)$/.test(tensor.dtype) ||
+      tensor.dtype !== first?.dtype ||
+      tensor.shape.join() !== shape.join()
+    )
+      throw new AnomalyClrError(
+        `${file}: tensor ${prefix}${name} should be float ${shape.join(' x ')}; the file is another model's`,
+      );
     flat.set(tensor.data as Float32Array, offset);
   }
   return flat;

@@ -86,7 +86,11 @@ export async function loadDetector(file: string): Promise<DetectorWeights> {
   const { widths, activation, preparation: kind } = config.data;
   const matrix = tensors.get('preparation.matrix');
   const inputs = mean.shape[0];
-  if (kind === 'none' ? inputs !== widths[0] : matrix?.dtype !== 'F64' || matrix.shape[0] !== widths[0] || matrix.shape[1] !== inputs)
+  if (
+    kind === 'none'
+      ? inputs !== widths[0]
+      : matrix?.dtype !== 'F64' || matrix.shape[0] !== widths[0] || matrix.shape[1] !== inputs
+  )
     throw new AnomalyClrError(`${file}: its preparation does not fit its autoencoder; the file is damaged`);
   return {
     preparation: {

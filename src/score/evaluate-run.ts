@@ -22,7 +22,10 @@ export interface EvaluateRequest {
   readonly signals: readonly NamedFile[];
   readonly onBadEvent: OnBadEvent;
   readonly signal?: AbortSignal;
-  readonly progress?: (options: { label: string; total: number; unit: string }) => { update(done: number): void; stop(): void };
+  readonly progress?: (options: { label: string; total: number; unit: string }) => {
+    update(done: number): void;
+    stop(): void;
+  };
   readonly warn?: (line: string) => void;
 }
 
@@ -50,7 +53,9 @@ export async function evaluateRun(request: EvaluateRequest, engine: Engine): Pro
   const samples: Sample[] = [new Sample(backgroundLabel, request.background)];
   for (const { name } of request.signals)
     if (name === backgroundLabel || request.signals.filter(other => other.name === name).length > 1)
-      throw new AnomalyClrError(`--signal ${name}=...: each signal needs a name of its own, other than ${backgroundLabel}`);
+      throw new AnomalyClrError(
+        `--signal ${name}=...: each signal needs a name of its own, other than ${backgroundLabel}`,
+      );
   for (const { name, file } of request.signals) samples.push(new Sample(name, [file]));
   let total = 0;
   for (const { files } of samples) for (const file of files) total += await countEvents(file);
@@ -65,7 +70,11 @@ export async function evaluateRun(request: EvaluateRequest, engine: Engine): Pro
     let ours = 0;
     for (const sample of samples)
       for (const file of sample.files)
-        for await (const events of readEvents(file, { batch: batchEvents, onBadEvent: request.onBadEvent, onSkip: () => sample.skipped++ })) {
+        for await (const events of readEvents(file, {
+          batch: batchEvents,
+          onBadEvent: request.onBadEvent,
+          onSkip: () => sample.skipped++,
+        })) {
           if (request.signal?.aborted) throw new AnomalyClrError('stopped before the evaluation was complete');
           for (const { seed, methods } of seeds)
             for (const method of methods) {
@@ -81,7 +90,8 @@ export async function evaluateRun(request: EvaluateRequest, engine: Engine): Pro
           bar?.update((done += events.count));
         }
     bar?.stop();
-    for (const { label, skipped } of samples) if (skipped > 0) request.warn?.(`${label}: ${skipped} bad events were left out`);
+    for (const { label, skipped } of samples)
+      if (skipped > 0) request.warn?.(`${label}: ${skipped} bad events were left out`);
     const empty = samples.find(sample => sample.count === 0);
     if (empty) throw new AnomalyClrError(`${empty.files.join(', ')}: no events to evaluate on`);
     return {
@@ -133,8 +143,12 @@ class Sample {
     this.count += events.count;
     this.mapRows.push(rows);
     this.mapped += Math.min(this.mapWants(), events.count);
-    const order = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]).slice(0, pictures[this.kind]);
-    const found = order.map(event => picture(this.kind === 'background' ? file : this.label, events, event, scores[event]));
+    const order = Array.from(scores.keys())
+      .sort((a, b) => scores[b] - scores[a])
+      .slice(0, pictures[this.kind]);
+    const found = order.map(event =>
+      picture(this.kind === 'background' ? file : this.label, events, event, scores[event]),
+    );
     this.top = [...this.top, ...found].sort((a, b) => b.score - a.score).slice(0, pictures[this.kind]);
   }
 
@@ -174,7 +188,9 @@ function summarise(samples: readonly Sample[], scorer: Scorer): Pick<EvaluatedRu
   const curves = Object.fromEntries(
     signals.map(({ label }) => [
       label,
-      Object.fromEntries(first.map(([method, seed]) => [method, curvePoints(roc(seed.background, seed.signals[label]))])),
+      Object.fromEntries(
+        first.map(([method, seed]) => [method, curvePoints(roc(seed.background, seed.signals[label]))]),
+      ),
     ]),
   );
   const spectra = first
@@ -205,7 +221,8 @@ function mapOf(samples: readonly Sample[], size: number): ReportData['map'] {
   if (axes.outputs < 2) return [];
   return samples.map(({ label }, i) => {
     const rows = prepare(axes, joined[i]);
-    const column = (c: number) => Array.from({ length: rows.length / axes.outputs }, (_, r) => rows[r * axes.outputs + c]);
+    const column = (c: number) =>
+      Array.from({ length: rows.length / axes.outputs }, (_, r) => rows[r * axes.outputs + c]);
     return { label, x: column(0), y: column(1) };
   });
 }

@@ -31,11 +31,14 @@ export function fitPreparation(kind: PreparationKind, x: Floats, d: number): Pre
   if (kind === 'none') return { kind, inputs: d, outputs: d, mean, matrix: undefined };
   for (let i = 0; i < x.length; i++) mean[i % d] += x[i] / n;
   if (!mean.every(Number.isFinite))
-    throw new AnomalyClrError('representations are not finite; the encoder has diverged, train with a lower learning rate');
+    throw new AnomalyClrError(
+      'representations are not finite; the encoder has diverged, train with a lower learning rate',
+    );
   const covariance = covarianceOf(x, d, mean);
   const { values, vectors } = kind === 'whiten' ? eigen(covariance, d) : columns(covariance, d);
   const floor = varianceFloor * Math.max(...values);
-  if (!(floor > 0)) throw new AnomalyClrError('all events have the same representation; there is nothing to detect with');
+  if (!(floor > 0))
+    throw new AnomalyClrError('all events have the same representation; there is nothing to detect with');
   const kept = values.map((_, i) => i).filter(i => values[i] > floor);
   const matrix = new Float64Array(kept.length * d);
   kept.forEach((component, row) => {
@@ -88,7 +91,9 @@ interface Components {
 
 function eigen(covariance: Float64Array, d: number): Components {
   const decomposition = new EigenvalueDecomposition(Matrix.from1DArray(d, d, covariance), { assumeSymmetric: true });
-  const order = decomposition.realEigenvalues.map((_, i) => i).sort((a, b) => decomposition.realEigenvalues[b] - decomposition.realEigenvalues[a]);
+  const order = decomposition.realEigenvalues
+    .map((_, i) => i)
+    .sort((a, b) => decomposition.realEigenvalues[b] - decomposition.realEigenvalues[a]);
   return {
     values: order.map(i => decomposition.realEigenvalues[i]),
     vectors: order.map(i => decomposition.eigenvectorMatrix.getColumn(i)),

@@ -21,7 +21,8 @@ export function columnsOf(name: RepresentationName, config: EncoderConfig): read
 export function selectColumns(rows: Floats, length: number, [from, to]: readonly [number, number]): Floats {
   if (from === 0 && to === length) return rows;
   const count = rows.length / length;
-  const out = rows instanceof Float64Array ? new Float64Array(count * (to - from)) : new Float32Array(count * (to - from));
+  const out =
+    rows instanceof Float64Array ? new Float64Array(count * (to - from)) : new Float32Array(count * (to - from));
   for (let r = 0; r < count; r++) out.set(rows.subarray(r * length + from, r * length + to), r * (to - from));
   return out;
 }

@@ -14,7 +14,10 @@ export interface ScoreRequest {
   readonly batch: number;
   readonly onBadEvent: OnBadEvent;
   readonly signal?: AbortSignal;
-  readonly progress?: (options: { label: string; total: number; unit: string }) => { update(done: number): void; stop(): void };
+  readonly progress?: (options: { label: string; total: number; unit: string }) => {
+    update(done: number): void;
+    stop(): void;
+  };
 }
 
 export interface ScoreSummary {
@@ -55,7 +58,8 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
     for (const [i, file] of data.entries()) {
       let row = 0;
       for await (const events of readEvents(file, { batch, onBadEvent })) {
-        if (signal?.aborted) throw new AnomalyClrError(`stopped after ${counts.events} events; ${request.out} was not written`);
+        if (signal?.aborted)
+          throw new AnomalyClrError(`stopped after ${counts.events} events; ${request.out} was not written`);
         const end = events.rows[events.count - 1] + 1;
         const placed = place(events, await scorer.score(events), scorer.inDomain(events), row, end);
         counts.skipped += end - row - events.count;

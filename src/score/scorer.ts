@@ -82,7 +82,10 @@ export class Scorer implements Method {
   async comparators(): Promise<Method[]> {
     const files = runFiles(this.folder);
     const methods: Method[] = [];
-    for (const [name, pt] of [['raw-autoencoder', 'linear'], ['raw-autoencoder-log', 'log']] as const) {
+    for (const [name, pt] of [
+      ['raw-autoencoder', 'linear'],
+      ['raw-autoencoder-log', 'log'],
+    ] as const) {
       if (!existsSync(files.comparatorDetector(name))) continue;
       const detector = new Detector(this.engine, await loadDetector(files.comparatorDetector(name)));
       this.opened.push(detector);

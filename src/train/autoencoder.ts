@@ -64,7 +64,9 @@ export async function trainDetector(
       const trainingLoss = sum / n;
       const validationLoss = held.length > 0 ? mean(await model.score(held)) : null;
       if (!Number.isFinite(trainingLoss))
-        throw new AnomalyClrError(`the detector's loss is ${trainingLoss} in epoch ${epoch + 1}; lower --detector-learning-rate`);
+        throw new AnomalyClrError(
+          `the detector's loss is ${trainingLoss} in epoch ${epoch + 1}; lower --detector-learning-rate`,
+        );
       history.push({ epoch, trainingLoss, validationLoss });
       const loss = validationLoss ?? trainingLoss;
       if (!best || loss < best.loss) best = { loss, weights: model.weights() };
@@ -78,10 +80,14 @@ export async function trainDetector(
 
 /** From input to output. The automatic ones fall in three equal ratios from the input to the bottleneck. */
 function detectorWidths(inputs: number, { bottleneck, hidden }: DetectorOptions): number[] {
-  if (inputs < 2) throw new AnomalyClrError(`a detector on ${inputs} number an event cannot learn anything; use another representation`);
+  if (inputs < 2)
+    throw new AnomalyClrError(
+      `a detector on ${inputs} number an event cannot learn anything; use another representation`,
+    );
   const narrow = Math.min(bottleneck, inputs - 1);
   const ratio = narrow / inputs;
-  const down = hidden.length > 0 ? hidden : [Math.round(inputs * ratio ** (1 / 3)), Math.round(inputs * ratio ** (2 / 3))];
+  const down =
+    hidden.length > 0 ? hidden : [Math.round(inputs * ratio ** (1 / 3)), Math.round(inputs * ratio ** (2 / 3))];
   return [inputs, ...down, narrow, ...[...down].reverse(), inputs];
 }
 

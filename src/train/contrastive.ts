@@ -61,7 +61,10 @@ const smoothing = 0.98;
  * @throws AnomalyClrError when the loss is not finite or diverges (naming the step and the last checkpoint), and when
  * `signal` fires (after writing a checkpoint)
  */
-export async function trainContrastive(options: ContrastiveOptions, around: TrainingSurroundings): Promise<TrainedEncoder> {
+export async function trainContrastive(
+  options: ContrastiveOptions,
+  around: TrainingSurroundings,
+): Promise<TrainedEncoder> {
   const training = new ContrastiveTraining(options, around);
   try {
     return await training.run();
@@ -76,8 +79,18 @@ class ContrastiveTraining {
   private readonly stepsPerEpoch: number;
   private readonly steps: number;
   private progress: Progress = {
-    step: 0, epoch: 0, stepInEpoch: 0, finished: false, metricsBytes: 0, optimiserSteps: 0, bestEpoch: -1, bestLoss: null,
-    firstLoss: null, smoothLoss: null, epochLoss: 0, seconds: 0,
+    step: 0,
+    epoch: 0,
+    stepInEpoch: 0,
+    finished: false,
+    metricsBytes: 0,
+    optimiserSteps: 0,
+    bestEpoch: -1,
+    bestLoss: null,
+    firstLoss: null,
+    smoothLoss: null,
+    epochLoss: 0,
+    seconds: 0,
   };
   private best: Floats;
   private log!: MetricsLog;
@@ -139,7 +152,8 @@ class ContrastiveTraining {
       await this.step(Int32Array.from(order.subarray(from, from + batch), i => training[i]));
       const stopping = signal?.aborted ?? false;
       if (stopping || this.progress.step % checkpointEvery === 0) await this.checkpoint();
-      if (stopping) throw new AnomalyClrError(`stopped after step ${this.progress.step}; the same command with --resume goes on`);
+      if (stopping)
+        throw new AnomalyClrError(`stopped after step ${this.progress.step}; the same command with --resume goes on`);
     }
   }
 
@@ -173,10 +187,13 @@ class ContrastiveTraining {
     if (!Number.isFinite(loss)) stop(`the loss is ${loss}`);
     if (!Number.isFinite(gradientNorm)) stop(`the gradient norm is ${gradientNorm}`);
     progress.firstLoss ??= loss;
-    progress.smoothLoss = progress.smoothLoss === null ? loss : smoothing * progress.smoothLoss + (1 - smoothing) * loss;
+    progress.smoothLoss =
+      progress.smoothLoss === null ? loss : smoothing * progress.smoothLoss + (1 - smoothing) * loss;
     const margin = Math.max(0.1 / this.options.config.temperature, Math.abs(progress.firstLoss));
     if (progress.smoothLoss > progress.firstLoss + margin)
-      stop(`the loss diverges, it rose from ${progress.firstLoss.toPrecision(4)} to ${progress.smoothLoss.toPrecision(4)}`);
+      stop(
+        `the loss diverges, it rose from ${progress.firstLoss.toPrecision(4)} to ${progress.smoothLoss.toPrecision(4)}`,
+      );
   }
 
   private async endEpoch(): Promise<void> {

@@ -6,7 +6,11 @@ import { take, type EventBatch } from '../events/event-batch.js';
 const turns = 8;
 const most = 1024;
 const rotation = parseRecipe(
-  { name: 'rotation', physical: [{ augmentation: 'rotate_phi' }], anomalous: [{ name: 'none', steps: [{ augmentation: 'rotate_phi' }] }] },
+  {
+    name: 'rotation',
+    physical: [{ augmentation: 'rotate_phi' }],
+    anomalous: [{ name: 'none', steps: [{ augmentation: 'rotate_phi' }] }],
+  },
   'rotation',
 );
 
@@ -36,7 +40,10 @@ function spread(copies: readonly Floats[], row: number, count: number, from: num
   let within = 0;
   let between = 0;
   for (let c = from; c < to; c++) {
-    const means = Float64Array.from({ length: count }, (_, e) => copies.reduce((s, x) => s + x[e * row + c], 0) / copies.length);
+    const means = Float64Array.from(
+      { length: count },
+      (_, e) => copies.reduce((s, x) => s + x[e * row + c], 0) / copies.length,
+    );
     const centre = means.reduce((s, m) => s + m, 0) / count;
     for (let e = 0; e < count; e++) {
       between += (means[e] - centre) ** 2 / count;

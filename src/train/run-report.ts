@@ -7,7 +7,12 @@ import type { LossHistory, ReportData } from '../report/data.js';
 import { thin } from '../report/histogram.js';
 import { writeReport } from '../report/report.js';
 
-const configSchema = z.looseObject({ loss: z.string(), seed: z.number(), representation: z.string(), background: z.array(z.string()) });
+const configSchema = z.looseObject({
+  loss: z.string(),
+  seed: z.number(),
+  representation: z.string(),
+  background: z.array(z.string()),
+});
 
 /** What a run's folder alone has to show: training, domain, settings. An evaluation adds to it. */
 export async function runReportData(folder: string): Promise<ReportData> {
@@ -44,14 +49,22 @@ const lineSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('step'), step: z.number(), loss: z.number() }),
   z.object({ kind: z.literal('epoch'), epoch: z.number(), validationLoss: z.number().nullable() }),
   z.object({
-    kind: z.literal('detector'), name: z.string(), epoch: z.number(), trainingLoss: z.number(), validationLoss: z.number().nullable(),
+    kind: z.literal('detector'),
+    name: z.string(),
+    epoch: z.number(),
+    trainingLoss: z.number(),
+    validationLoss: z.number().nullable(),
   }),
 ]);
 
 /** The encoder's losses, then those of each detector, from metrics.jsonl. */
 async function lossHistories(file: string): Promise<LossHistory[]> {
   const lines = (await readText(file)).split('\n').filter(line => line !== '');
-  const encoder = { label: 'encoder', steps: [] as [number, number][], epochs: [] as { epoch: number; validation: number }[] };
+  const encoder = {
+    label: 'encoder',
+    steps: [] as [number, number][],
+    epochs: [] as { epoch: number; validation: number }[],
+  };
   const detectors = new Map<string, typeof encoder>();
   for (const [i, line] of lines.entries()) {
     const parsed = lineSchema.safeParse(safeJson(line));
@@ -59,7 +72,8 @@ async function lossHistories(file: string): Promise<LossHistory[]> {
     const entry = parsed.data;
     if (entry.kind === 'step') encoder.steps.push([entry.step, entry.loss]);
     else if (entry.kind === 'epoch') {
-      if (entry.validationLoss !== null) encoder.epochs.push({ epoch: entry.epoch + 1, validation: entry.validationLoss });
+      if (entry.validationLoss !== null)
+        encoder.epochs.push({ epoch: entry.epoch + 1, validation: entry.validationLoss });
     } else {
       const one = detectors.get(entry.name) ?? { label: entry.name, steps: [], epochs: [] };
       detectors.set(entry.name, one);

@@ -31,7 +31,10 @@ export interface TrainWatch {
   readonly signal?: AbortSignal;
   readonly info?: (line: string) => void;
   readonly warn?: (line: string) => void;
-  readonly progress?: (options: { label: string; total: number; unit: string }) => { update(done: number): void; stop(): void };
+  readonly progress?: (options: { label: string; total: number; unit: string }) => {
+    update(done: number): void;
+    stop(): void;
+  };
 }
 
 /** Widths of the autoencoder on raw data, as in the published comparison. */
@@ -51,7 +54,8 @@ const embedEvents = 16_384;
  */
 export async function train(options: TrainOptions, version: string, watch: TrainWatch = {}): Promise<void> {
   const engine = openEngine(options.engine, options.threads);
-  if (!engine.supports(options.loss)) throw new UsageError(`--loss ${options.loss}: the ${engine.name} engine has no such loss`);
+  if (!engine.supports(options.loss))
+    throw new UsageError(`--loss ${options.loss}: the ${engine.name} engine has no such loss`);
   const recipe = resolveRecipe(await loadRecipe(options.recipe), engine.augmentations());
   watch.info?.(`reading ${options.background.join(', ')}`);
   const loaded = await readAll(options.background, {
@@ -80,7 +84,20 @@ function domainOf(events: EventBatch): Domain {
 export function encoderConfigOf(options: TrainOptions, domain: Domain): EncoderConfig {
   const { ptFeature, mask, width, heads, layers, feedForward, output, headLayers, headNorm, dropout } = options;
   const features = options.angles === 'sincos' ? 8 : 7;
-  return { features, ptFeature, ptScale: domain.ptScale, mask, width, heads, layers, feedForward, output, headLayers, headNorm, dropout };
+  return {
+    features,
+    ptFeature,
+    ptScale: domain.ptScale,
+    mask,
+    width,
+    heads,
+    layers,
+    feedForward,
+    output,
+    headLayers,
+    headNorm,
+    dropout,
+  };
 }
 
 class Run {
@@ -134,12 +151,23 @@ class Run {
       if (options.comparators) {
         await mkdir(files.comparators, { recursive: true });
         await saveEncoder(files.untrainedEncoder, { config: this.config, weights: untrained });
-        const before = await this.detectOn('untrained-autoencoder', untrained, files.comparatorDetector('untrained-autoencoder'), levels, log);
-        levels.forEach((representation, i) => invariance.push({ representation, before: before[i], after: trained[i] }));
+        const before = await this.detectOn(
+          'untrained-autoencoder',
+          untrained,
+          files.comparatorDetector('untrained-autoencoder'),
+          levels,
+          log,
+        );
+        levels.forEach((representation, i) =>
+          invariance.push({ representation, before: before[i], after: trained[i] }),
+        );
         for (const pt of ['linear', 'log'] as const) {
           const name = pt === 'linear' ? 'raw-autoencoder' : 'raw-autoencoder-log';
           await this.detect(name, rawFeatures(loaded.batch, pt), rawFeatureCount, files.comparatorDetector(name), log, {
-            preparation: 'none', hidden: rawHidden, bottleneck: rawBottleneck, activation: 'elu',
+            preparation: 'none',
+            hidden: rawHidden,
+            bottleneck: rawBottleneck,
+            activation: 'elu',
           });
         }
       }
@@ -166,7 +194,11 @@ class Run {
       temperature: options.temperature,
       invarianceWeight: options.invarianceWeight,
       anomalyWeight: options.anomalyWeight,
-      optimiser: { kind: 'adam', weightDecay: options.optimiser === 'adamw' ? options.weightDecay : 0, clip: options.clip },
+      optimiser: {
+        kind: 'adam',
+        weightDecay: options.optimiser === 'adamw' ? options.weightDecay : 0,
+        clip: options.clip,
+      },
     };
     let bar: ReturnType<NonNullable<TrainWatch['progress']>> | undefined;
     const trained = await trainContrastive(
@@ -180,7 +212,11 @@ class Run {
         openLog: keepBytes => MetricsLog.open(files.metrics, keepBytes),
         signal: watch.signal,
         onStep: (step, steps) => {
-          bar ??= watch.progress?.({ label: `encoder, seed ${options.seed}`, total: steps * options.batch, unit: 'events' });
+          bar ??= watch.progress?.({
+            label: `encoder, seed ${options.seed}`,
+            total: steps * options.batch,
+            unit: 'events',
+          });
           bar?.update(step * options.batch);
         },
       },
@@ -195,10 +231,22 @@ class Run {
   }
 
   /** Detector on an encoder's representation; how much each of `levels` moves under rotation. */
-  private async detectOn(name: string, weights: Floats, file: string, levels: RepresentationName[], log: MetricsLog): Promise<number[]> {
+  private async detectOn(
+    name: string,
+    weights: Floats,
+    file: string,
+    levels: RepresentationName[],
+    log: MetricsLog,
+  ): Promise<number[]> {
     const { options, config, engine, loaded } = this;
     const model = engine.contrastive(
-      { ...config, precision: options.precision, loss: options.loss, temperature: options.temperature, optimiser: { kind: 'adam' } },
+      {
+        ...config,
+        precision: options.precision,
+        loss: options.loss,
+        temperature: options.temperature,
+        optimiser: { kind: 'adam' },
+      },
       this.recipe,
     );
     try {
@@ -206,10 +254,20 @@ class Run {
       const columns = columnsOf(options.representation, config);
       const rows = await embedAll(model, loaded.batch, rowLength(config), columns);
       await this.detect(name, rows, columns[1] - columns[0], file, log, {
-        preparation: options.prepare, hidden: options.detectorHidden, bottleneck: options.bottleneck, activation: 'elu',
+        preparation: options.prepare,
+        hidden: options.detectorHidden,
+        bottleneck: options.bottleneck,
+        activation: 'elu',
       });
       const sample = this.validation.length >= 64 ? this.validation : this.training;
-      return await rotationSpread(engine, model, rowLength(config), loaded.batch, sample, levels.map(level => columnsOf(level, config)));
+      return await rotationSpread(
+        engine,
+        model,
+        rowLength(config),
+        loaded.batch,
+        sample,
+        levels.map(level => columnsOf(level, config)),
+      );
     } finally {
       model.dispose();
     }
@@ -224,13 +282,23 @@ class Run {
     how: Pick<DetectorOptions, 'preparation' | 'hidden' | 'bottleneck' | 'activation'>,
   ): Promise<void> {
     const { options, watch } = this;
-    const bar = watch.progress?.({ label: `${name}, seed ${options.seed}`, total: options.detectorEpochs, unit: 'epochs' });
+    const bar = watch.progress?.({
+      label: `${name}, seed ${options.seed}`,
+      total: options.detectorEpochs,
+      unit: 'epochs',
+    });
     const detector = await trainDetector(
       this.engine,
       rows,
       features,
       { training: this.training, validation: this.validation },
-      { ...how, epochs: options.detectorEpochs, batch: options.detectorBatch, learningRate: options.detectorLearningRate, seed: options.seed },
+      {
+        ...how,
+        epochs: options.detectorEpochs,
+        batch: options.detectorBatch,
+        learningRate: options.detectorLearningRate,
+        seed: options.seed,
+      },
       { signal: watch.signal, onEpoch: epoch => bar?.update(epoch) },
     );
     bar?.stop();
@@ -241,13 +309,19 @@ class Run {
 }
 
 /** One representation of every event, [events, to - from], a piece at a time. */
-async function embedAll(model: ContrastiveModel, events: EventBatch, length: number, columns: readonly [number, number]): Promise<Floats> {
+async function embedAll(
+  model: ContrastiveModel,
+  events: EventBatch,
+  length: number,
+  columns: readonly [number, number],
+): Promise<Floats> {
   const size = columns[1] - columns[0];
   let rows: Floats | undefined;
   for (let from = 0; from < events.count; from += embedEvents) {
     const index = Int32Array.from({ length: Math.min(embedEvents, events.count - from) }, (_, i) => from + i);
     const some = selectColumns(await model.embed(events, index), length, columns);
-    rows ??= some instanceof Float64Array ? new Float64Array(events.count * size) : new Float32Array(events.count * size);
+    rows ??=
+      some instanceof Float64Array ? new Float64Array(events.count * size) : new Float32Array(events.count * size);
     rows.set(some, from * size);
   }
   return rows ?? new Float32Array(0);

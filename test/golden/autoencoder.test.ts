@@ -15,10 +15,17 @@ describe('autoencoder', () => {
       const golden = await Golden.load('ae/cases');
       const weights = await Golden.load(`ae/${file}`);
       const want = golden.json.variants[name];
-      for (const [precision, tolerance] of [['f64', 1e-10], ['f32', 1e-5]] as [Precision, number][]) {
+      for (const [precision, tolerance] of [
+        ['f64', 1e-10],
+        ['f32', 1e-5],
+      ] as [Precision, number][]) {
         const Floats: any = precision === 'f64' ? Float64Array : Float32Array;
         const model = new addon.Autoencoder({
-          precision, widths: Int32Array.from(want.widths), activation, activateBottleneck, optimiser: { kind: 'adam' },
+          precision,
+          widths: Int32Array.from(want.widths),
+          activation,
+          activateBottleneck,
+          optimiser: { kind: 'adam' },
         });
         const flat = new Floats(model.weights().length);
         for (const info of model.layout()) flat.set(weights.f64(info.name), info.offset);
@@ -38,7 +45,9 @@ describe('autoencoder', () => {
             expect(worst(got, golden.f64(whole))).toBeLessThan(tolerance);
             continue;
           }
-          const byRow = Float64Array.from({ length: rows }, (_, r) => got.subarray(r * cols, (r + 1) * cols).reduce((s, g, c) => s + g * right[c], 0));
+          const byRow = Float64Array.from({ length: rows }, (_, r) =>
+            got.subarray(r * cols, (r + 1) * cols).reduce((s, g, c) => s + g * right[c], 0),
+          );
           const byColumn = new Float64Array(cols);
           got.forEach((g, i) => (byColumn[i % cols] += g * left[Math.floor(i / cols)]));
           expect(worst(byRow, golden.f64(`${name}/grad_right/${info.name}`))).toBeLessThan(tolerance);

@@ -22,7 +22,10 @@ async function run(golden: Golden, weights: Golden, key: string, precision: 'f64
   const R = golden.f64('R');
   const dreps = new Floats(reps.length);
   for (let e = 0; e < shape[0]; e++)
-    dreps.set(R.subarray(e * config.output_dim, (e + 1) * config.output_dim), (e * levels + levels - 1) * config.output_dim);
+    dreps.set(
+      R.subarray(e * config.output_dim, (e + 1) * config.output_dim),
+      (e * levels + levels - 1) * config.output_dim,
+    );
   const gradients = await trainer.gradients({ ...tokens, dreps });
   const dx = new Float64Array(shape[0] * shape[1] * shape[2]);
   slot.forEach((s, row) => dx.set(gradients.x.subarray(row * shape[2], (row + 1) * shape[2]), s * shape[2]));
@@ -42,7 +45,9 @@ function compareGradients(golden: Golden, key: string, result: Awaited<ReturnTyp
       compared++;
     } else if (golden.has(`${key}/grad_right/${info.name}`) && probeRight && probeLeft) {
       const [rows, cols] = info.shape;
-      const right = Float64Array.from({ length: rows }, (_, r) => got.subarray(r * cols, (r + 1) * cols).reduce((s, g, c) => s + g * probeRight[c], 0));
+      const right = Float64Array.from({ length: rows }, (_, r) =>
+        got.subarray(r * cols, (r + 1) * cols).reduce((s, g, c) => s + g * probeRight[c], 0),
+      );
       const left = new Float64Array(cols);
       got.forEach((g, i) => (left[i % cols] += g * probeLeft[Math.floor(i / cols)]));
       expect(worst(right, golden.f64(`${key}/grad_right/${info.name}`))).toBeLessThan(tolerance);
@@ -55,7 +60,18 @@ function compareGradients(golden: Golden, key: string, result: Awaited<ReturnTyp
 }
 
 describe('encoder, small', () => {
-  const keys = ['none_head2', 'none_head2_norm', 'hard_head2', 'hard_head2_norm', 'cont_head2', 'cont_head2_norm', 'hard_head0', 'hard_head1', 'hard_head3', 'hard_head3_norm'];
+  const keys = [
+    'none_head2',
+    'none_head2_norm',
+    'hard_head2',
+    'hard_head2_norm',
+    'cont_head2',
+    'cont_head2_norm',
+    'hard_head0',
+    'hard_head1',
+    'hard_head3',
+    'hard_head3_norm',
+  ];
   for (const key of keys)
     goldenTest('encoder/small_cases.safetensors', `${key}: representations and all gradients, float64`, async () => {
       const golden = await Golden.load('encoder/small_cases');

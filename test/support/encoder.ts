@@ -2,19 +2,40 @@ import type { EncoderConfig, Floats, NativeTrainer, TokenRows, TrainerConfig, We
 import type { Golden } from './golden.js';
 
 /** An encoder configuration in the addon's terms from that of a golden file. */
-export function encoderConfig(config: any, mask: 'hard' | 'continuous', headLayers: number, headNorm: boolean): EncoderConfig {
+export function encoderConfig(
+  config: any,
+  mask: 'hard' | 'continuous',
+  headLayers: number,
+  headNorm: boolean,
+): EncoderConfig {
   return {
-    features: config.input_dim, ptFeature: 'linear', ptScale: 40, mask, width: config.model_dim, heads: config.n_heads,
-    layers: config.n_layers, feedForward: config.dim_feedforward, output: config.output_dim, headLayers, headNorm, dropout: 0,
+    features: config.input_dim,
+    ptFeature: 'linear',
+    ptScale: 40,
+    mask,
+    width: config.model_dim,
+    heads: config.n_heads,
+    layers: config.n_layers,
+    feedForward: config.dim_feedforward,
+    output: config.output_dim,
+    headLayers,
+    headNorm,
+    dropout: 0,
   };
 }
 
 export const trainerDefaults: Pick<TrainerConfig, 'loss' | 'temperature' | 'optimiser'> = {
-  loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' },
+  loss: 'anomclr+',
+  temperature: 0.1,
+  optimiser: { kind: 'adam' },
 };
 
 /** Flat weights of `trainer` by name from a golden file. */
-export function flatWeights(trainer: NativeTrainer, tensor: (name: string) => ArrayLike<number>, Floats: any = Float64Array): Floats {
+export function flatWeights(
+  trainer: NativeTrainer,
+  tensor: (name: string) => ArrayLike<number>,
+  Floats: any = Float64Array,
+): Floats {
   const flat = trainer.weights();
   for (const { name, offset } of trainer.layout()) flat.set(Array.from(tensor(name)), offset);
   return new Floats(flat);
@@ -25,7 +46,12 @@ export function weightOf(flat: Floats, info: WeightInfo): Floats {
 }
 
 /** Rows of the occupied slots of x [events, slots, features], and which slots they are. */
-export function packSlots(x: Float64Array, [events, slots, features]: readonly number[], keepEmpty: boolean, Floats: any = Float64Array) {
+export function packSlots(
+  x: Float64Array,
+  [events, slots, features]: readonly number[],
+  keepEmpty: boolean,
+  Floats: any = Float64Array,
+) {
   const rows: number[] = [];
   const slot: number[] = [];
   const offsets = new Int32Array(events + 1);
