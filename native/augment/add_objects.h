@@ -24,8 +24,8 @@ struct AddObjects {
       const int room = event.room(kVisibleKinds[k]);
       most[k] = room < static_cast<int>(p[k]) ? room : static_cast<int>(p[k]);
       if (most[k] > left) most[k] = left > 0 ? left : 0;
-      left -= most[k];
       count[k] = random.integer(most[k]);
+      left -= count[k];
       total += count[k];
       possible += most[k] > 0;
     }

@@ -12,7 +12,7 @@ namespace aclr {
 struct Redistribute {
   static constexpr AugmentationInfo info{
       "redistribute", Role::kAnomalous, "deal out the pt sum of each kind among more objects of that kind",
-      "arXiv:2301.04660 sec. 3 as published in 2024, mended (golden/bugs.json A12-A18)", 0, {}};
+      "arXiv:2301.04660 sec. 3 as published in 2024, mended (test/golden/bugs.json A12-A18)", 0, {}};
 
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double*, Random& random) {

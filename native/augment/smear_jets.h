@@ -1,5 +1,5 @@
 // Physical: jet energy resolution, sigma^2(pt) = strength^2 (constant^2 pt^2 + stochastic^2 pt). A jet that falls to
-// pt <= 0 is lost. MET stays (a choice of the published code, kept: golden/bugs.json A20).
+// pt <= 0 is lost. MET stays (a choice of the published code, kept: test/golden/bugs.json A20).
 //
 // The defaults are those of the Delphes CMS card. The published code has 0.052 pt^2 + 1.502 pt, most likely 0.05^2 and
 // 1.50^2 with the superscript lost; constant = sqrt(0.052), stochastic = sqrt(1.502) gives it (recipe "paper").

@@ -26,7 +26,8 @@ Napi::Value info(const Napi::CallbackInfo& call) {
 Napi::Value set_threads(const Napi::CallbackInfo& call) {
   if (!call[0].IsNumber()) fail(call.Env(), "threads must be a number");
   const double threads = call[0].As<Napi::Number>().DoubleValue();
-  if (!(threads >= 0 && threads <= 1024)) fail(call.Env(), "threads must lie in 0..1024");
+  if (!(threads >= 0 && threads <= 1024 && threads == std::floor(threads)))
+    fail(call.Env(), "threads must be a whole number in 0..1024");
   ThreadPool::global().resize(static_cast<int>(threads));
   return Napi::Number::New(call.Env(), ThreadPool::global().threads());
 }

@@ -44,18 +44,23 @@ inline double number_or(Napi::Object from, const char* name, double standard, do
   return from.Get(name).IsUndefined() ? standard : number_of(from, name, low, high);
 }
 
-inline int integer_of(Napi::Object from, const char* name, double low, double high) {
+inline double whole_of(Napi::Object from, const char* name, double low, double high) {
   const double number = number_of(from, name, low, high);
   if (number != std::floor(number)) fail(from.Env(), std::string(name) + " must be a whole number");
-  return static_cast<int>(number);
+  return number;
+}
+
+inline int integer_of(Napi::Object from, const char* name, double low, double high) {
+  return static_cast<int>(whole_of(from, name, low, high));
 }
 
 inline std::uint32_t word_of(Napi::Object from, const char* name) {
-  return static_cast<std::uint32_t>(number_of(from, name, 0, 4294967295.0));
+  return static_cast<std::uint32_t>(whole_of(from, name, 0, 4294967295.0));
 }
 
+inline constexpr double kMaxSafeInteger = 9007199254740991.0;
 inline std::uint64_t seed_of(Napi::Object from) {
-  return static_cast<std::uint64_t>(number_of(from, "seed", 0, 9007199254740991.0));
+  return static_cast<std::uint64_t>(whole_of(from, "seed", 0, kMaxSafeInteger));
 }
 
 inline bool flag_of(Napi::Object from, const char* name) {
@@ -68,6 +73,13 @@ inline std::string text_of(Napi::Object from, const char* name) {
   const Napi::Value value = from.Get(name);
   if (!value.IsString()) fail(from.Env(), std::string(name) + " must be a string");
   return value.As<Napi::String>().Utf8Value();
+}
+
+// Whether `name` holds `second` rather than `first`; nothing else may stand there.
+inline bool is_second(Napi::Object from, const char* name, const char* first, const char* second) {
+  const std::string text = text_of(from, name);
+  if (text != first && text != second) fail(from.Env(), std::string(name) + " must be " + first + " or " + second);
+  return text == second;
 }
 
 template <class T>
@@ -85,7 +97,8 @@ struct Span {
   std::size_t size = 0;
 };
 
-// A view of a typed array, good until control returns to JavaScript.
+// A view of a typed array, good until control returns to JavaScript, be it to a getter: values are fetched first, then
+// looked into.
 template <class T>
 Span<T> span_of(Napi::Value value, const char* name) {
   static const char* const kNames[] = {"Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array",
@@ -122,26 +135,29 @@ Napi::TypedArrayOf<T> array_from(Napi::Env env, const std::vector<T>& data) {
 }
 
 // The events {pt, eta, phi, kind, offsets} of a batch, or those at `index`, in that order. Every offset and kind that is
-// read is checked first.
-template <class T>
+// read is checked first. Column is the type of pt, eta and phi.
+template <class T, class Column = float>
 EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_out = nullptr) {
   const Napi::Env env = from.Env();
   const Napi::Object events = object_of(from.Get("events"), "events");
-  const auto pt = span_of<float>(events.Get("pt"), "pt"), eta = span_of<float>(events.Get("eta"), "eta"),
-             phi = span_of<float>(events.Get("phi"), "phi");
-  const auto kind = span_of<std::uint8_t>(events.Get("kind"), "kind");
-  const auto offsets = span_of<std::int32_t>(events.Get("offsets"), "offsets");
+  const Napi::Value pt_value = events.Get("pt"), eta_value = events.Get("eta"), phi_value = events.Get("phi"),
+                    kind_value = events.Get("kind"), offsets_value = events.Get("offsets"), index_value = from.Get("index");
+  const auto pt = span_of<Column>(pt_value, "pt"), eta = span_of<Column>(eta_value, "eta"),
+             phi = span_of<Column>(phi_value, "phi");
+  const auto kind = span_of<std::uint8_t>(kind_value, "kind");
+  const auto offsets = span_of<std::int32_t>(offsets_value, "offsets");
   if (eta.size != pt.size || phi.size != pt.size || kind.size != pt.size)
     fail(env, "pt, eta, phi and kind must have the same length");
   if (offsets.size < 1) fail(env, "offsets must have one entry more than there are events");
   const std::size_t total = offsets.size - 1;
 
   std::vector<std::int32_t> index;
-  if (from.Get("index").IsUndefined()) {
+  if (index_value.IsUndefined()) {
     index.resize(total);
     for (std::size_t i = 0; i < total; ++i) index[i] = static_cast<std::int32_t>(i);
   } else {
-    index = copy_of<std::int32_t>(from, "index");
+    const auto given = span_of<std::int32_t>(index_value, "index");
+    index.assign(given.data, given.data + given.size);
   }
   EventColumns<T> out;
   for (const std::int32_t i : index) {

@@ -100,15 +100,16 @@ class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_t
   // All rows of x [n, features], or those at `index`.
   std::shared_ptr<std::vector<T>> rows_of(Napi::Object from) {
     const std::size_t d = model_.features();
-    const Span<T> x = span_of<T>(from.Get("x"), "x");
+    const Napi::Value x_value = from.Get("x"), index_value = from.Get("index");
+    const Span<T> x = span_of<T>(x_value, "x");
     if (x.size % d != 0 || x.size == 0)
       fail(from.Env(), "x has " + std::to_string(x.size) + " numbers, not a multiple of " + std::to_string(d));
-    if (from.Get("index").IsUndefined()) return std::make_shared<std::vector<T>>(x.data, x.data + x.size);
-    const auto index = copy_of<std::int32_t>(from, "index");
-    if (index.empty()) fail(from.Env(), "index is empty");
+    if (index_value.IsUndefined()) return std::make_shared<std::vector<T>>(x.data, x.data + x.size);
+    const auto index = span_of<std::int32_t>(index_value, "index");
+    if (index.size == 0) fail(from.Env(), "index is empty");
     auto rows = std::make_shared<std::vector<T>>();
-    rows->reserve(index.size() * d);
-    for (const std::int32_t i : index) {
+    rows->reserve(index.size * d);
+    for (const std::int32_t i : std::vector<std::int32_t>(index.data, index.data + index.size)) {
       if (i < 0 || static_cast<std::size_t>(i) >= x.size / d)
         fail(from.Env(), "index names row " + std::to_string(i) + " of " + std::to_string(x.size / d));
       rows->insert(rows->end(), x.data + i * d, x.data + (i + 1) * d);
@@ -141,7 +142,7 @@ class AutoencoderSession : public Session<AutoencoderSession, AnyAutoencoder> {
     const Napi::Object from = argument(info);
     const AutoencoderConfig config = autoencoder_config(from);
     const OptimiserConfig optimiser = optimiser_of(object_of(from.Get("optimiser"), "optimiser"));
-    if (text_of(from, "precision") == "f64")
+    if (is_second(from, "precision", "f32", "f64"))
       impl_ = std::make_shared<TypedAutoencoder<double>>(config, optimiser);
     else
       impl_ = std::make_shared<TypedAutoencoder<float>>(config, optimiser);
@@ -170,7 +171,7 @@ class AutoencoderSession : public Session<AutoencoderSession, AnyAutoencoder> {
   Napi::Value call(const Napi::CallbackInfo& info) {
     const auto impl = use(info);
     AnyAutoencoder::Call made = ((*impl).*METHOD)(argument(info));
-    return run(info.Env(), std::move(made.work), std::move(made.done));
+    return run(info.Env(), impl.hold, std::move(made.work), std::move(made.done));
   }
 };
 

@@ -43,15 +43,13 @@ OptimiserState<T> state_of(Napi::Object from, std::size_t weights) {
   OptimiserState<T> state;
   state.m = copy_of<T>(from, "m", weights);
   state.v = copy_of<T>(from, "v", weights);
-  state.steps = static_cast<std::int64_t>(number_of(from, "steps", 0, 9007199254740991.0));
+  state.steps = static_cast<std::int64_t>(whole_of(from, "steps", 0, kMaxSafeInteger));
   return state;
 }
 
 inline OptimiserConfig optimiser_of(Napi::Object from) {
   OptimiserConfig config;
-  const std::string kind = text_of(from, "kind");
-  if (kind != "adam" && kind != "sgd") fail(from.Env(), "optimiser kind must be adam or sgd");
-  config.kind = kind == "sgd" ? OptimiserKind::kSgd : OptimiserKind::kAdam;
+  config.kind = is_second(from, "kind", "adam", "sgd") ? OptimiserKind::kSgd : OptimiserKind::kAdam;
   config.weight_decay = number_or(from, "weightDecay", 0, 0, 1e6);
   config.l2 = number_or(from, "l2", 0, 0, 1e6);
   config.clip = number_or(from, "clip", 0, 0, 1e30);
@@ -71,18 +69,26 @@ class Session : public Napi::ObjectWrap<Self> {
   }
 
  protected:
-  // The implementation, after the checks that every call makes.
-  std::shared_ptr<Impl> use(const Napi::CallbackInfo& info) {
+  // The implementation, held busy for as long as the call reads its arguments (a getter there may call back) and the
+  // job that it starts runs.
+  struct Held {
+    std::shared_ptr<Impl> impl;
+    std::shared_ptr<BusyFlag::Hold> hold;
+    Impl& operator*() const { return *impl; }
+    Impl* operator->() const { return impl.get(); }
+  };
+
+  // After the checks that every call makes.
+  Held use(const Napi::CallbackInfo& info) {
     if (!info.This().IsObject() || !info.This().As<Napi::Object>().CheckTypeTag(&Self::kTag))
       fail(info.Env(), std::string("this is not a ") + Self::kName);
     if (!impl_) fail(info.Env(), std::string("this ") + Self::kName + " was disposed of");
     if (busy_.busy()) throw to_error(info.Env(), {Code::kBusy, "the last call has not finished; await it first"});
-    return impl_;
+    return {impl_, busy_.hold()};
   }
   Napi::Object argument(const Napi::CallbackInfo& info) { return object_of(info[0], "the argument"); }
 
-  Napi::Value run(Napi::Env env, Worker::Work work, Worker::Done done) {
-    const auto hold = busy_.hold();
+  Napi::Value run(Napi::Env env, std::shared_ptr<BusyFlag::Hold> hold, Worker::Work work, Worker::Done done) {
     return Worker::start(env, std::move(work), [hold, done = std::move(done)](Napi::Env e) { return done(e); });
   }
 

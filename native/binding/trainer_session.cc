@@ -11,11 +11,9 @@ TrainerConfig trainer_config(Napi::Object from) {
   TrainerConfig config;
   EncoderConfig& e = config.encoder;
   e.features.count = integer_of(from, "features", 7, 8);
-  e.features.pt = text_of(from, "ptFeature") == "log" ? PtFeature::kLog : PtFeature::kLinear;
+  e.features.pt = is_second(from, "ptFeature", "linear", "log") ? PtFeature::kLog : PtFeature::kLinear;
   e.features.pt_scale = number_of(from, "ptScale", 1e-9, 1e9);
-  const std::string mask = text_of(from, "mask");
-  if (mask != "hard" && mask != "continuous") fail(from.Env(), "mask must be hard or continuous");
-  e.mask = mask == "hard" ? Mask::kHard : Mask::kContinuous;
+  e.mask = is_second(from, "mask", "hard", "continuous") ? Mask::kContinuous : Mask::kHard;
   e.width = integer_of(from, "width", 1, 4096);
   e.heads = integer_of(from, "heads", 1, 4096);
   e.layers = integer_of(from, "layers", 0, 64);
@@ -180,7 +178,7 @@ class TrainerSession : public Session<TrainerSession, AnyTrainer> {
   explicit TrainerSession(const Napi::CallbackInfo& info) : Session(info) {
     const Napi::Object from = argument(info);
     const TrainerConfig config = trainer_config(from);
-    if (text_of(from, "precision") == "f64")
+    if (is_second(from, "precision", "f32", "f64"))
       impl_ = std::make_shared<TypedTrainer<double>>(config);
     else
       impl_ = std::make_shared<TypedTrainer<float>>(config);
@@ -223,7 +221,7 @@ class TrainerSession : public Session<TrainerSession, AnyTrainer> {
   Napi::Value call(const Napi::CallbackInfo& info) {
     const auto impl = use(info);
     AnyTrainer::Call made = ((*impl).*METHOD)(argument(info));
-    return run(info.Env(), std::move(made.work), std::move(made.done));
+    return run(info.Env(), impl.hold, std::move(made.work), std::move(made.done));
   }
 };
 

@@ -1,7 +1,7 @@
 // What a contrastive loss states about itself. With u, v, w the unit rows of anchor, physical and anomalous view, U the
 // 2N rows u_1..u_N, v_1..v_N, and s_ab = U_a . U_b:
 //   L = 1/N sum_i row(u_i.v_i, u_i.w_i, lse_i, lse_{i+N}),   lse_a = log sum_{b in D(a)} exp(s_ab / temperature)
-// A loss is a header with `info` and `row`; model/contrast.cc does the rest in tiles. Formulas: golden/README.md "loss/".
+// A loss is a header with `info` and `row`; model/contrast.cc does the rest in tiles. Formulas: test/golden/README.md "loss/".
 #pragma once
 #include "core/host_device.h"
 

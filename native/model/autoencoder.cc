@@ -32,6 +32,8 @@ Status AutoencoderConfig::check() const {
   for (const int w : widths)
     if (w < 1 || w > 65536) return Status::invalid("autoencoder widths must lie in 1..65536");
   if (widths.front() != widths.back()) return Status::invalid("an autoencoder's first and last width must agree");
+  if (Autoencoder<float>(*this).weight_count() > kMaxWeights)
+    return Status::invalid("the autoencoder has more than 2^28 weights");
   return {};
 }
 

@@ -1,5 +1,5 @@
 // A dense autoencoder on rows of numbers. Loss: mean over rows and features of (out - x)^2; score of a row: mean over its
-// features. The bottleneck (the narrowest layer) and the output are linear unless asked otherwise. golden/README "ae/".
+// features. The bottleneck (the narrowest layer) and the output are linear unless asked otherwise. test/golden/README "ae/".
 #pragma once
 #include <vector>
 

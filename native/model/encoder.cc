@@ -14,6 +14,7 @@ Status EncoderConfig::check() const {
   if (layers < 0 || layers > 64 || head_layers < 0 || head_layers > 16)
     return Status::invalid("layers must lie in 0..64, headLayers in 0..16");
   if (!(dropout >= 0 && dropout < 1)) return Status::invalid("dropout must lie in [0, 1)");
+  if (Encoder<float>(*this).weight_count() > kMaxWeights) return Status::invalid("the encoder has more than 2^28 weights");
   return {};
 }
 

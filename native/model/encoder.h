@@ -1,4 +1,4 @@
-// The permutation-invariant transformer on packed tokens. Formulas: golden/README.md "encoder/".
+// The permutation-invariant transformer on packed tokens. Formulas: test/golden/README.md "encoder/".
 //   embedding, then per layer  X <- LN(X + attention(X)),  X <- LN(X + relu(X W1^T + b1) W2^T + b2)     post-norm
 //   pool r_0 = sum_s c_s X_s;  head r_{l+1} = relu(LN_l(r_l) or r_l) W_l^T + b_l
 // An event without tokens pools to zero and goes through the head like any other.
@@ -25,6 +25,9 @@ struct EncoderConfig {
 
   Status check() const;
 };
+
+// A model of more weights is refused rather than left to fail for memory: 1 GiB of floats.
+inline constexpr std::size_t kMaxWeights = std::size_t{1} << 28;
 
 // A named piece of the flat weights.
 struct WeightInfo {

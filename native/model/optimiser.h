@@ -1,4 +1,4 @@
-// Adam, AdamW, and SGD with momentum on flat weights, with clipping of the global gradient norm. golden/README "optim/".
+// Adam, AdamW, and SGD with momentum on flat weights, with clipping of the global gradient norm. test/golden/README "optim/".
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -53,7 +53,7 @@ class Trainer {
   // Representations of events, every level side by side: out [events, encoder().rep_row()].
   void embed(ThreadPool& pool, const EventColumns<T>& events, T* out);
   // Representations from rows of features; and, given dreps, gradients of sum(reps * dreps): dweights is overwritten,
-  // dx [tokens, features] overwritten. golden/README "encoder/".
+  // dx [tokens, features] overwritten. test/golden/README "encoder/".
   void reps_of(const TokenBlock<T>& block, T* out);
   void gradients_of(const TokenBlock<T>& block, T* dreps, T* dweights, T* dx);
 

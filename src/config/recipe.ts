@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { UsageError } from '../errors.js';
 import { explainIssue, show } from '../files.js';
 import { looksLikeFile, readConfigFile } from './config-file.js';
+import { broadRecipe } from './recipes/broad.js';
 import { defaultRecipe } from './recipes/default.js';
 import { paperRecipe } from './recipes/paper.js';
 
@@ -52,7 +53,7 @@ export interface AugmentationInfo {
 
 /** Recipes that a run can name. */
 export const presets: Readonly<Record<string, Recipe>> = Object.fromEntries(
-  [defaultRecipe, paperRecipe].map(recipe => [recipe.name, recipeSchema.parse(recipe)]),
+  [defaultRecipe, broadRecipe, paperRecipe].map(recipe => [recipe.name, recipeSchema.parse(recipe)]),
 );
 
 /**

@@ -41,7 +41,7 @@ const run = {
     default: 1,
     help: 'trainings with seeds counted up from --seed',
   }),
-  epochs: whole({ group: 'Optimisation', min: 1, max: 100_000, default: 10, help: 'passes over the training events' }),
+  epochs: whole({ group: 'Optimisation', min: 1, max: 100_000, default: 6, help: 'passes over the training events' }),
   maxEvents: whole({
     group: 'Events and augmentations',
     min: 0,
@@ -68,13 +68,13 @@ const lossAndViews = {
   anomalyWeight: real({
     group: 'Loss',
     min: 0,
-    default: 1,
+    default: 3,
     help: 'weight of the term that drives an event and its anomalous view apart',
   }),
   recipe: custom(z.union([z.string().min(1), recipeSchema]).default('default'), {
     group: 'Events and augmentations',
     argument: 'name|file',
-    allowed: 'a preset (default, paper), a JSON or YAML file, or in a configuration file the recipe itself',
+    allowed: 'a preset (default, broad, paper), a JSON or YAML file, or in a configuration file the recipe itself',
     help: 'augmentations that make the views of an event',
   }),
   validation: real({
@@ -93,7 +93,7 @@ const lossAndViews = {
   angles: choice({
     group: 'Events and augmentations',
     of: ['phi', 'sincos'],
-    default: 'phi',
+    default: 'sincos',
     help: 'how the encoder sees phi',
   }),
   onBadEvent,

@@ -41,7 +41,7 @@ export const provenanceSchema = z.object({
 export type RunProvenance = z.infer<typeof provenanceSchema>;
 
 /** Options that may differ between a run and its resumption: they change no result. */
-const free = new Set(['resume', 'threads', 'quiet', 'debug', 'json', 'config']);
+const free = new Set(['out', 'resume', 'threads', 'quiet', 'debug', 'json', 'config']);
 
 /**
  * Makes the folder of a new run, or checks that an old one is resumed with the options and the data it was begun with.

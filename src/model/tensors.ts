@@ -28,9 +28,8 @@ export function flatFrom(
   prefix = '',
 ): Floats {
   const first = tensors.get(prefix + layout[0].name);
-  const flat: Floats =
-    first?.dtype === 'F64' ? new Float64Array(weightCount(layout)) : new Float32Array(weightCount(layout));
-  for (const { name, shape, offset } of layout) {
+  // all are checked before memory is taken: a damaged configuration may ask for any amount
+  const parts = layout.map(({ name, shape }) => {
     const tensor = tensors.get(prefix + name);
     if (
       !tensor ||
@@ -41,7 +40,10 @@ export function flatFrom(
       throw new AnomalyClrError(
         `${file}: tensor ${prefix}${name} should be float ${shape.join(' x ')}; the file is another model's`,
       );
-    flat.set(tensor.data as Float32Array, offset);
-  }
+    return tensor.data as Float32Array;
+  });
+  const flat: Floats =
+    first?.dtype === 'F64' ? new Float64Array(weightCount(layout)) : new Float32Array(weightCount(layout));
+  layout.forEach(({ offset }, i) => flat.set(parts[i], offset));
   return flat;
 }

@@ -15,8 +15,16 @@ export interface EventFile {
 /** Events as read: bad ones are left out of `batch`, and `problems` says why. */
 export interface DecodedEvents {
   readonly batch: EventBatch;
-  /** One line for each bad event, without the name of the file. */
-  readonly problems: readonly string[];
+  readonly problems: readonly BadEvent[];
+}
+
+/** An event that breaks the rules of its format. */
+export interface BadEvent {
+  /** One line, without the name of the file. */
+  readonly message: string;
+  readonly row: number;
+  /** `EvtId`, where the file has it. */
+  readonly eventId: bigint | undefined;
 }
 
 /** A format of event files: one file of code each, one line in the table of `read/index.ts`. */

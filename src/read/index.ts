@@ -4,11 +4,11 @@ import { pipeline } from 'node:stream/promises';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { type EventBatch, EventBatchBuilder, take } from '../events/event-batch.js';
 import { fileError } from '../files.js';
-import type { EventFile, EventFormat } from './event-file.js';
+import type { BadEvent, EventFile, EventFormat } from './event-file.js';
 import { hdf5 } from './hdf5.js';
 import { statFile } from './hdf5-reader.js';
 
-export type { EventFile, EventFormat } from './event-file.js';
+export type { BadEvent, EventFile, EventFormat } from './event-file.js';
 export { writeEvents } from './write-events.js';
 
 /** The formats that can be read: a new one is a file and a line here. */
@@ -25,8 +25,8 @@ export interface ReadOptions {
   /** Row after the last to read; past the end of the file means to its end. Default the end. */
   readonly end?: number;
   readonly onBadEvent: OnBadEvent;
-  /** Told of every event left out. */
-  readonly onSkip?: (message: string) => void;
+  /** Told of every event left out, before the events after it are yielded; the message names the file. */
+  readonly onSkip?: (message: string, event: BadEvent) => void;
 }
 
 const defaultBatch = 8192;
@@ -79,8 +79,8 @@ export async function* readEvents(file: string, options: ReadOptions): AsyncGene
     for (let from = start; ahead; from = slabEnd(from, slab, end)) {
       const { batch: events, problems } = await ahead;
       if (onBadEvent === 'fail' && problems.length > 0)
-        throw new AnomalyClrError(`${file}: ${problems[0]}; fix the file or use --on-bad-event skip`);
-      for (const problem of problems) onSkip?.(`${file}: ${problem}`);
+        throw new AnomalyClrError(`${file}: ${problems[0].message}; fix the file or use --on-bad-event skip`);
+      for (const problem of problems) onSkip?.(`${file}: ${problem.message}`, problem);
       ahead = read(slabEnd(from, slab, end)); // the worker reads while the consumer computes
       yield* split(events, batch);
     }
@@ -123,7 +123,7 @@ export async function readAll(
   options: {
     readonly maxEvents?: number;
     readonly onBadEvent: OnBadEvent;
-    readonly onSkip?: (message: string) => void;
+    readonly onSkip?: ReadOptions['onSkip'];
   },
 ): Promise<LoadedEvents> {
   const { maxEvents = Infinity, onBadEvent, onSkip } = options;
@@ -133,9 +133,9 @@ export async function readAll(
   let withIds = true;
   for (const file of files) {
     const before = builder.count;
-    const count = (message: string) => {
+    const count: ReadOptions['onSkip'] = (message, event) => {
       skipped += 1;
-      onSkip?.(message);
+      onSkip?.(message, event);
     };
     if (before < maxEvents)
       for await (const batch of readEvents(file, { onBadEvent, onSkip: count })) {

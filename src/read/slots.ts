@@ -1,7 +1,7 @@
 import { AnomalyClrError } from '../errors.js';
 import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
 import { Kind, type KindName, kindNames, layout } from '../events/objects.js';
-import type { DecodedEvents } from './event-file.js';
+import type { BadEvent, DecodedEvents } from './event-file.js';
 
 const { slots } = layout;
 /** Values in one padded event: 19 slots of pT [GeV], eta, phi [rad], class. */
@@ -35,14 +35,15 @@ export function decodeSlots(
   eventIds?: BigInt64Array,
 ): DecodedEvents {
   const builder = new EventBatchBuilder();
-  const problems: string[] = [];
+  const problems: BadEvent[] = [];
   const events = values.length / valuesPerEvent;
   for (let e = 0; e < events; e++) {
     const problem = decodeEvent(values, e * valuesPerEvent, builder);
-    if (problem === undefined) builder.endEvent(firstRow + e, eventIds?.[e]);
+    const row = firstRow + e;
+    if (problem === undefined) builder.endEvent(row, eventIds?.[e]);
     else {
       builder.dropEvent();
-      problems.push(`event ${firstRow + e}, ${problem}`);
+      problems.push({ message: `event ${row}, ${problem}`, row, eventId: eventIds?.[e] });
     }
   }
   return { batch: builder.build(), problems };
@@ -116,6 +117,6 @@ export function encodeSlots(batch: EventBatch): Float32Array {
     }
   }
   const [problem] = decodeSlots(values, 0).problems;
-  if (problem !== undefined) throw new AnomalyClrError(`of the events to be written, ${problem}`);
+  if (problem !== undefined) throw new AnomalyClrError(`of the events to be written, ${problem.message}`);
   return values;
 }

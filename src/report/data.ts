@@ -21,8 +21,8 @@ export interface ReportData {
   /** The most anomalous events, most anomalous first. */
   readonly events?: readonly EventPicture[];
   /**
-   * Mean distance between the representations of an event and of the same event turned in phi, over the mean distance
-   * between different events: 0 is perfectly invariant, 1 not at all.
+   * Root mean square distance of the representations of one event, turned in phi by random angles, from their mean, over
+   * that of different events from theirs: 0 is perfectly invariant, 1 not at all.
    */
   readonly invariance?: { readonly before: number; readonly after: number } | null;
   /** Every option as used; nested values are shown as dotted names. */

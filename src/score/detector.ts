@@ -28,6 +28,11 @@ export class Detector {
     this.model.setWeights(trained.weights);
   }
 
+  /** Features that it reads of a row. */
+  get inputs(): number {
+    return this.trained.preparation.inputs;
+  }
+
   /** @param rows [n, features] @returns [n], higher is more anomalous: the mean squared error of the prepared row */
   async score(rows: Floats): Promise<Float32Array> {
     if (rows.length === 0) return new Float32Array(0);

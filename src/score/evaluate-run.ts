@@ -209,7 +209,7 @@ function summarise(samples: readonly Sample[], scorer: Scorer): Pick<EvaluatedRu
       curves,
       spectra,
       map: mapOf(samples, scorer.representationSize),
-      events: samples.flatMap(({ top }) => top),
+      events: samples.flatMap(({ top }) => top).sort((a, b) => b.score - a.score),
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import type { EventBatch } from '../events/event-batch.js';
-import { openEvents, readEvents, type OnBadEvent } from '../read/index.js';
+import { openEvents, readEvents, type BadEvent, type OnBadEvent } from '../read/index.js';
 import { Scorer } from './scorer.js';
 import { openScoreWriter } from './write-scores.js';
 
@@ -57,19 +57,21 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
   try {
     for (const [i, file] of data.entries()) {
       let row = 0;
-      for await (const events of readEvents(file, { batch, onBadEvent })) {
+      const badIds = new Map<number, bigint>();
+      const onSkip = (_: string, bad: BadEvent) => bad.eventId !== undefined && badIds.set(bad.row, bad.eventId);
+      for await (const events of readEvents(file, { batch, onBadEvent, onSkip })) {
         if (signal?.aborted)
           throw new AnomalyClrError(`stopped after ${counts.events} events; ${request.out} was not written`);
         const end = events.rows[events.count - 1] + 1;
-        const placed = place(events, await scorer.score(events), scorer.inDomain(events), row, end);
+        const placed = place(events, await scorer.score(events), scorer.inDomain(events), blank(row, end, badIds));
         counts.skipped += end - row - events.count;
         await write(placed.score, placed.inside, placed.ids);
         row = end;
       }
       if (row < sizes[i]) {
         counts.skipped += sizes[i] - row;
-        const rest = sizes[i] - row;
-        await write(new Float32Array(rest).fill(NaN), new Uint8Array(rest), new BigInt64Array(rest));
+        const { score, inside, ids } = blank(row, sizes[i], badIds);
+        await write(score, inside, ids);
       }
     }
     await writer.close();
@@ -83,16 +85,23 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
   return { ...counts, seconds: (performance.now() - started) / 1000 };
 }
 
-/** Scores at the rows [from, to) of the file; rows left out by the reader get NaN and count as outside. */
-function place(events: EventBatch, scores: Float32Array, flags: Uint8Array, from: number, to: number) {
-  if (events.count === to - from) return { score: scores, inside: flags, ids: events.eventIds };
-  const score = new Float32Array(to - from).fill(NaN);
-  const inside = new Uint8Array(to - from);
-  const ids = new BigInt64Array(to - from);
+/** The rows [from, to) of a file as if all were bad events: score NaN, outside the domain. */
+function blank(from: number, to: number, badIds: ReadonlyMap<number, bigint>) {
+  return {
+    from,
+    score: new Float32Array(to - from).fill(NaN),
+    inside: new Uint8Array(to - from),
+    ids: BigInt64Array.from({ length: to - from }, (_, i) => badIds.get(from + i) ?? 0n),
+  };
+}
+
+/** Puts the scores of the good events in their rows. */
+function place(events: EventBatch, scores: Float32Array, flags: Uint8Array, rows: ReturnType<typeof blank>) {
+  const { from, score, inside, ids } = rows;
   events.rows.forEach((row, i) => {
     score[row - from] = scores[i];
     inside[row - from] = flags[i];
     if (events.eventIds) ids[row - from] = events.eventIds[i];
   });
-  return { score, inside, ids };
+  return rows;
 }

@@ -8,7 +8,7 @@ import { readJson } from '../files.js';
 import { loadEncoder } from '../model/encoder-file.js';
 import { runFiles } from '../model/run-folder.js';
 import { Detector, loadDetector } from './detector.js';
-import { rawFeatures } from './raw-features.js';
+import { rawFeatureCount, rawFeatures } from './raw-features.js';
 import { columnsOf, rowLength, selectColumns, type RepresentationName } from './representation.js';
 
 const settingsSchema = z.looseObject({
@@ -56,7 +56,7 @@ export class Scorer implements Method {
     const settings = await readJson(files.config, settingsSchema);
     const domain = await readJson(files.domain, domainSchema);
     const encoder = await Encoder.open(files.encoder, engine, settings.representation as RepresentationName);
-    const detector = new Detector(engine, await loadDetector(files.detector));
+    const detector = await openDetector(files.detector, engine, encoder.size);
     return new Scorer(folder, settings.loss, settings.seed, domain, engine, encoder, detector);
   }
 
@@ -87,13 +87,14 @@ export class Scorer implements Method {
       ['raw-autoencoder-log', 'log'],
     ] as const) {
       if (!existsSync(files.comparatorDetector(name))) continue;
-      const detector = new Detector(this.engine, await loadDetector(files.comparatorDetector(name)));
+      const detector = await openDetector(files.comparatorDetector(name), this.engine, rawFeatureCount);
       this.opened.push(detector);
       methods.push({ name, score: events => detector.score(rawFeatures(events, pt)) });
     }
     if (existsSync(files.untrainedEncoder)) {
       const encoder = await Encoder.open(files.untrainedEncoder, this.engine, this.encoder.representation);
-      const detector = new Detector(this.engine, await loadDetector(files.comparatorDetector('untrained-autoencoder')));
+      const file = files.comparatorDetector('untrained-autoencoder');
+      const detector = await openDetector(file, this.engine, encoder.size);
       this.opened.push(encoder, detector);
       methods.push({ name: 'untrained-encoder', score: async events => detector.score(await encoder.embed(events)) });
     }
@@ -103,6 +104,14 @@ export class Scorer implements Method {
   dispose(): void {
     for (const one of this.opened.splice(0)) one.dispose();
   }
+}
+
+/** A detector that reads `inputs` numbers an event. */
+async function openDetector(file: string, engine: Engine, inputs: number): Promise<Detector> {
+  const detector = new Detector(engine, await loadDetector(file));
+  if (detector.inputs === inputs) return detector;
+  detector.dispose();
+  throw new AnomalyClrError(`${file}: reads ${detector.inputs} numbers an event, not ${inputs}; it is another run's`);
 }
 
 /** An encoder read at one representation. */
@@ -116,6 +125,9 @@ class Encoder {
 
   static async open(file: string, engine: Engine, representation: RepresentationName): Promise<Encoder> {
     const { config, weights } = await loadEncoder(file);
+    const columns = columnsOf(representation, config);
+    if (columns[1] > rowLength(config))
+      throw new AnomalyClrError(`${file}: has no representation ${representation}; it is another run's`);
     const precision = weights instanceof Float64Array ? 'f64' : 'f32';
     // the loss plays no part in embedding
     const model = engine.contrastive(
@@ -123,7 +135,7 @@ class Encoder {
       { name: 'none', anchor: [], physical: [], anomalous: [] },
     );
     model.setWeights(weights);
-    return new Encoder(representation, model, rowLength(config), columnsOf(representation, config));
+    return new Encoder(representation, model, rowLength(config), columns);
   }
 
   get size(): number {

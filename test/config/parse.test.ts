@@ -38,7 +38,7 @@ test('defaults are filled in', () => {
   expect(parseOptions('train', train)).toMatchObject({
     ...train,
     loss: 'anomclr+',
-    epochs: 10,
+    epochs: 6,
     batch: 512,
     seed: 1,
     recipe: 'default',

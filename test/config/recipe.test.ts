@@ -30,7 +30,7 @@ const refusal = async (run: () => unknown): Promise<string> => {
 };
 
 test('every preset bears its own name and fits the catalogue', async () => {
-  expect(Object.keys(presets)).toEqual(['default', 'paper']);
+  expect(Object.keys(presets)).toEqual(['default', 'broad', 'paper']);
   for (const name of Object.keys(presets)) {
     const loaded = await loadRecipe(name);
     expect(loaded.name).toBe(name);

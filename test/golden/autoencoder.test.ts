@@ -46,7 +46,7 @@ describe('autoencoder', () => {
             continue;
           }
           const byRow = Float64Array.from({ length: rows }, (_, r) =>
-            got.subarray(r * cols, (r + 1) * cols).reduce((s, g, c) => s + g * right[c], 0),
+            Array.from(got.subarray(r * cols, (r + 1) * cols)).reduce((s, g, c) => s + g * right[c], 0),
           );
           const byColumn = new Float64Array(cols);
           got.forEach((g, i) => (byColumn[i % cols] += g * left[Math.floor(i / cols)]));

@@ -46,7 +46,7 @@ function compareGradients(golden: Golden, key: string, result: Awaited<ReturnTyp
     } else if (golden.has(`${key}/grad_right/${info.name}`) && probeRight && probeLeft) {
       const [rows, cols] = info.shape;
       const right = Float64Array.from({ length: rows }, (_, r) =>
-        got.subarray(r * cols, (r + 1) * cols).reduce((s, g, c) => s + g * probeRight[c], 0),
+        Array.from(got.subarray(r * cols, (r + 1) * cols)).reduce((s, g, c) => s + g * probeRight[c], 0),
       );
       const left = new Float64Array(cols);
       got.forEach((g, i) => (left[i % cols] += g * probeLeft[Math.floor(i / cols)]));

@@ -57,7 +57,7 @@ constexpr const char* kNames[] = {"clr", "ntxent", "anomclr", "anomclr+"};
 
 TEST(threads_change_no_bit) {
   Random random(1);
-  const auto events = random_events<float>(random, 250);  // three blocks a view, the last one short
+  const auto events = random_events<float>(random, 210);  // three blocks a view, the last one short
   for (const char* name : kNames) {
     std::vector<float> weights, moments;
     std::vector<double> losses;
@@ -65,7 +65,7 @@ TEST(threads_change_no_bit) {
       ThreadPool pool(threads);
       auto trainer = trainer_of<float>(small_config(name));
       std::vector<double> seen;
-      for (std::uint32_t epoch = 0; epoch < 4; ++epoch) {
+      for (std::uint32_t epoch = 0; epoch < 3; ++epoch) {
         StepResult result;
         CHECK(trainer->step(pool, batch_of(events, epoch), 1e-2, true, &result).ok());
         seen.insert(seen.end(), {result.loss, result.gradient_norm});
@@ -85,13 +85,13 @@ TEST(threads_change_no_bit) {
 
 TEST(steps_lower_the_loss) {
   Random random(2);
-  const auto events = random_events<float>(random, 200);
+  const auto events = random_events<float>(random, 40);
   ThreadPool pool(2);
   for (const char* name : kNames) {
     auto trainer = trainer_of<float>(small_config(name));
     StepResult first, result;
     CHECK(trainer->step(pool, batch_of(events), 1e-3, false, &first).ok());
-    for (int i = 0; i < 60; ++i) CHECK(trainer->step(pool, batch_of(events), 3e-3, true, &result).ok());
+    for (int i = 0; i < 50; ++i) CHECK(trainer->step(pool, batch_of(events), 3e-3, true, &result).ok());
     CHECK(trainer->step(pool, batch_of(events), 1e-3, false, &result).ok());
     CHECK_FOR(result.loss < first.loss - 0.5, std::string(name) + std::to_string(result.loss - first.loss));
   }

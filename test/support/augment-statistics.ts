@@ -78,7 +78,7 @@ function againstCounts(got: number[][], want: number[][]): string | undefined {
     );
     const chi2 = cells.reduce((sum, [x, y]) => sum + (x * Math.sqrt(b / a) - y * Math.sqrt(a / b)) ** 2 / (x + y), 0);
     if (cells.length > 1 && !(chi2 < critical[cells.length - 2]))
-      return `row ${r}: chi-square ${chi2.toFixed(1)} with ${cells.length - 1} degrees of freedom (${got[r]} and ${row})`;
+      return `row ${r}: chi-square ${chi2.toFixed(1)} with ${cells.length - 1} degrees of freedom (${got[r].join()} and ${row.join()})`;
   }
   return undefined;
 }

@@ -1,5 +1,4 @@
 import type { EncoderConfig, Floats, NativeTrainer, TokenRows, TrainerConfig, WeightInfo } from '../../src/addon.js';
-import type { Golden } from './golden.js';
 
 /** An encoder configuration in the addon's terms from that of a golden file. */
 export function encoderConfig(
@@ -65,8 +64,4 @@ export function packSlots(
     offsets[e + 1] = slot.length;
   }
   return { tokens: { x: new Floats(rows), offsets } satisfies TokenRows, slot };
-}
-
-export function goldenRep(golden: Golden, name: string): Float64Array {
-  return golden.f64(name);
 }

@@ -1,25 +1,23 @@
 import type { Recipe } from '../recipe.js';
-import { reconstruction, scenario } from './reconstruction.js';
+import { reconstruction } from './reconstruction.js';
 
-const physical = reconstruction();
-
-/** Mild changes, a few objects at most: with them the encoder learned more than with the paper's large ones. */
+/**
+ * One mild anomaly: an electron, a muon and two jets more at most. On the sample the encoder learned more from it than
+ * from the paper's large changes or from momentum shifts, which an encoder sees without being taught (docs/physics.md).
+ */
 export const defaultRecipe: Recipe = {
   name: 'default',
   anchor: [],
-  physical,
+  physical: reconstruction(),
   anomalous: [
-    scenario('add_leptons', { augmentation: 'add_objects', max_electrons: 2, max_muons: 2, max_jets: 0 }, physical),
-    scenario('add_jets', { augmentation: 'add_objects', max_electrons: 0, max_muons: 0, max_jets: 3 }, physical),
-    scenario('add_mixed', { augmentation: 'add_objects', max_electrons: 1, max_muons: 1, max_jets: 2 }, physical),
-    scenario('split_jets', { augmentation: 'split_collinear', max_electrons: 0, max_muons: 0, max_jets: 3 }, physical),
-    scenario(
-      'split_leptons',
-      { augmentation: 'split_collinear', max_electrons: 2, max_muons: 2, max_jets: 0 },
-      physical,
-    ),
-    scenario('shift_met', { augmentation: 'shift_met' }, physical),
-    scenario('shift_pt', { augmentation: 'shift_pt' }, physical),
-    scenario('shift_all', { augmentation: 'shift_all' }, physical),
+    {
+      name: 'add_few',
+      weight: 1,
+      steps: [
+        { augmentation: 'add_objects', max_electrons: 1, max_muons: 1, max_jets: 2 },
+        { augmentation: 'smear_direction' },
+        { augmentation: 'acceptance' },
+      ],
+    },
   ],
 };

@@ -12,8 +12,8 @@ export function invariance({ invariance }: ReportData): Section | null {
       ? `Training made it ${number(change, 2)} times smaller.`
       : `Training made it ${number(1 / change, 2)} times larger.`;
   const body = html`<p>
-      Mean distance between the representations of an event and of the same event turned in φ by a random angle, over
-      the mean distance between different events: 0 is perfectly invariant, 1 not at all. ${verdict}
+      Root mean square distance of the representations of one event, turned in φ by random angles, from their mean, over
+      that of different events from theirs: 0 is perfectly invariant, 1 not at all. ${verdict}
     </p>
     ${table(
       'Rotation invariance',

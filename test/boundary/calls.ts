@@ -1,0 +1,167 @@
+import { loadAddon, type Addon } from '../../src/addon.js';
+import { array, flag, number, object, text, whole, type Field } from './fields.js';
+import * as samples from './samples.js';
+
+/** One way into the addon: a good argument, what each part of it may be, and the call. */
+export interface Call {
+  good: () => any;
+  fields: Record<string, Field>;
+  run: (argument: any) => unknown;
+}
+
+const word = whole(0, 2 ** 32 - 1);
+const seed = whole(0, Number.MAX_SAFE_INTEGER);
+const eventFields: Record<string, Field> = {
+  events: object,
+  'events.pt': array(Float32Array, 'exact'),
+  'events.eta': array(Float32Array, 'exact'),
+  'events.phi': array(Float32Array, 'exact'),
+  'events.kind': array(Uint8Array, 'exact'),
+  'events.offsets': array(Int32Array, 'some'),
+};
+/** There may be no step at all. */
+const steps: Field = { wrong: () => object.wrong({}).filter(value => !(Array.isArray(value) && value.length === 0)) };
+const recipeFields: Record<string, Field> = {
+  '1.0': object,
+  '1.0.weight': number(1e-12, 1e12),
+  '1.0.steps': steps,
+  '1.0.steps.0': object,
+  '1.0.steps.0.augmentation': whole(0, 9),
+  '1.0.steps.0.parameters': array(Float64Array),
+  '2.0.steps.0.parameters': array(Float64Array, 'exact'),
+};
+const below = (folder: string, fields: Record<string, Field>): Record<string, Field> =>
+  Object.fromEntries(Object.entries(fields).map(([path, field]) => [`${folder}.${path}`, field]));
+const optimiserFields: Record<string, Field> = {
+  optimiser: object,
+  'optimiser.kind': text,
+  'optimiser.weightDecay': number(0, 1e6, true),
+  'optimiser.l2': number(0, 1e6, true),
+  'optimiser.clip': number(0, 1e30, true),
+  'optimiser.beta1': number(0, 0.999999999, true),
+  'optimiser.beta2': number(0, 0.999999999, true),
+  'optimiser.eps': number(0, 1, true),
+};
+
+/** Every function of the addon that takes an object, and every method of fresh sessions. */
+export function calls(addon: Addon = loadAddon()): Record<string, Call> {
+  const trainer = new addon.Trainer(samples.trainerConfig());
+  const autoencoder = new addon.Autoencoder(samples.autoencoderConfig());
+  const [weights, codings] = [trainer.weights().length, autoencoder.weights().length];
+  const views = (): unknown[] => [samples.tokens(), samples.tokens(), samples.tokens()];
+  const tokens: Record<string, Field> = { x: array(Float32Array, 'exact'), offsets: array(Int32Array, 'exact') };
+  const rows: Record<string, Field> = { x: array(Float32Array, 'some'), index: array(Int32Array, 'some', true) };
+  return {
+    randomWords: {
+      good: () => ({ seed: 1, epoch: 2, event: 3, stream: 4, count: 5 }),
+      fields: { seed, epoch: word, event: word, stream: word, count: whole(0, 2 ** 24) },
+      run: a => addon.randomWords(a),
+    },
+    augment: {
+      good: () => ({
+        events: samples.events(), index: Int32Array.of(4, 0, 2), recipe: samples.recipe(), view: 2, seed: 1, epoch: 0,
+      }),
+      fields: {
+        ...eventFields, index: array(Int32Array, 'any', true), recipe: object, ...below('recipe', recipeFields),
+        view: whole(0, 2), seed, epoch: word,
+      },
+      run: a => addon.augment(a),
+    },
+    augmentWithNumbers: {
+      good: () => ({
+        events: samples.events(), augmentation: 0, parameters: new Float64Array(0),
+        numbers: Float64Array.of(0.1, 0.2, 0.3, 0.4, 0.5), numberOffsets: Int32Array.of(0, 1, 2, 3, 4, 5),
+      }),
+      fields: {
+        ...eventFields, augmentation: whole(0, 9), parameters: array(Float64Array), numbers: array(Float64Array, 'some'),
+        numberOffsets: array(Int32Array, 'exact'),
+      },
+      run: a => addon.augmentWithNumbers(a),
+    },
+    contrastiveLoss: {
+      good: () => ({
+        loss: 'anomclr', z: samples.rows(), zPhysical: samples.rows(), zAnomalous: samples.rows(), events: 6, dim: 4,
+        temperature: 0.1,
+      }),
+      fields: {
+        loss: text, z: array(Float32Array, 'exact'), zPhysical: array(Float32Array, 'exact'),
+        zAnomalous: array(Float32Array, 'exact'), events: whole(1, 2 ** 28), dim: whole(1, 2 ** 20),
+        temperature: number(1e-9, 1e9), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
+      },
+      run: a => addon.contrastiveLoss(a),
+    },
+    'new Trainer': {
+      good: samples.trainerConfig,
+      fields: {
+        precision: text, features: whole(7, 8), ptFeature: text, ptScale: number(1e-9, 1e9), mask: text,
+        width: whole(1, 4096), heads: whole(1, 4096), layers: whole(0, 64), feedForward: whole(1, 4096),
+        output: whole(1, 4096), headLayers: whole(0, 16), headNorm: flag, dropout: number(0, 0.99), loss: text,
+        temperature: number(1e-6, 1e6), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
+        ...optimiserFields,
+      },
+      run: a => new addon.Trainer(a).dispose(),
+    },
+    'new Autoencoder': {
+      good: samples.autoencoderConfig,
+      fields: {
+        precision: text, widths: array(Int32Array, 'some'), activation: text, activateBottleneck: flag, ...optimiserFields,
+      },
+      run: a => new addon.Autoencoder(a).dispose(),
+    },
+    'trainer.setWeights': {
+      good: () => ({ weights: new Float32Array(weights) }),
+      fields: { weights: array(Float32Array, 'exact') },
+      run: a => trainer.setWeights(a),
+    },
+    'trainer.setState': {
+      good: () => ({ m: new Float32Array(weights), v: new Float32Array(weights), steps: 3 }),
+      fields: { m: array(Float32Array, 'exact'), v: array(Float32Array, 'exact'), steps: seed },
+      run: a => trainer.setState(a),
+    },
+    'trainer.setRecipe': { good: samples.recipe, fields: recipeFields, run: a => trainer.setRecipe(a) },
+    'trainer.step': {
+      good: () => ({
+        events: samples.events(), index: Int32Array.of(4, 0, 2), seed: 1, epoch: 0, rate: 1e-3, update: true,
+      }),
+      fields: {
+        ...eventFields, index: array(Int32Array, 'some', true), seed, epoch: word, rate: number(0, 1e6), update: flag,
+      },
+      run: a => trainer.step(a),
+    },
+    'trainer.stepOnViews': {
+      good: () => ({ views: views(), rate: 1e-3, update: true }),
+      fields: {
+        views: object, 'views.0': object, ...below('views.1', tokens), ...below('views.2', tokens),
+        rate: number(0, 1e6), update: flag,
+      },
+      run: a => trainer.stepOnViews(a),
+    },
+    'trainer.embed': {
+      good: () => ({ events: samples.events(), index: Int32Array.of(1, 4) }),
+      fields: { ...eventFields, index: array(Int32Array, 'any', true) },
+      run: a => trainer.embed(a),
+    },
+    'trainer.reps': { good: samples.tokens, fields: tokens, run: a => trainer.reps(a) },
+    'trainer.gradients': {
+      good: () => ({ ...samples.tokens(), dreps: new Float32Array(3 * 18).fill(1) }),
+      fields: { ...tokens, dreps: array(Float32Array, 'exact') },
+      run: a => trainer.gradients(a),
+    },
+    'autoencoder.setWeights': {
+      good: () => ({ weights: new Float32Array(codings) }),
+      fields: { weights: array(Float32Array, 'exact') },
+      run: a => autoencoder.setWeights(a),
+    },
+    'autoencoder.step': {
+      good: () => ({ x: samples.rows(), index: Int32Array.of(5, 0), rate: 1e-3 }),
+      fields: { ...rows, rate: number(0, 1e6) },
+      run: a => autoencoder.step(a),
+    },
+    'autoencoder.score': {
+      good: () => ({ x: samples.rows(), index: Int32Array.of(1, 1, 2) }), fields: rows, run: a => autoencoder.score(a),
+    },
+    'autoencoder.gradients': {
+      good: () => ({ x: samples.rows(), index: Int32Array.of(3) }), fields: rows, run: a => autoencoder.gradients(a),
+    },
+  }; // prettier-ignore
+}

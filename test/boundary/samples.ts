@@ -1,0 +1,70 @@
+import type { AutoencoderConfig, Columns, NativeRecipe, TokenRows, TrainerConfig } from '../../src/addon.js';
+
+// Arguments that the addon takes, made anew at each call.
+
+/** Five events of 3, 0, 2, 1 and 4 objects. */
+export function events(): Columns {
+  return {
+    pt: Float32Array.of(30, 40, 25, 12, 80, 55, 20, 35, 28, 17),
+    eta: Float32Array.of(0, 1.1, -0.4, 0, 2.2, 0, 0, -1.5, 0.3, 0.8),
+    phi: Float32Array.of(0.5, -2, 3, 1, -1, 0.2, -3, 2.5, 0.1, -0.7),
+    kind: Uint8Array.of(1, 2, 4, 1, 4, 1, 1, 3, 4, 4),
+    offsets: Int32Array.of(0, 3, 3, 5, 6, 10),
+  };
+}
+
+/** `count` events of 19 objects: enough to keep a session busy for a while. */
+export function manyEvents(count: number): Columns {
+  const objects = count * 19;
+  const column = (of: (i: number) => number): Float32Array => Float32Array.from({ length: objects }, (_, i) => of(i));
+  return {
+    pt: column(i => 20 + ((i * 7919) % 100)),
+    eta: column(i => ((i * 104729) % 41) / 20 - 1),
+    phi: column(i => ((i * 1299709) % 61) / 10 - 3),
+    kind: Uint8Array.from({ length: objects }, (_, i) => (i % 19 === 0 ? 1 : i % 19 < 5 ? 2 : i % 19 < 9 ? 3 : 4)),
+    offsets: Int32Array.from({ length: count + 1 }, (_, i) => i * 19),
+  };
+}
+
+export function trainerConfig(changes: Partial<TrainerConfig> = {}): TrainerConfig {
+  return {
+    precision: 'f32', features: 7, ptFeature: 'log', ptScale: 40, mask: 'hard', width: 8, heads: 2, layers: 1,
+    feedForward: 6, output: 5, headLayers: 2, headNorm: true, dropout: 0.1, loss: 'anomclr+', temperature: 0.1,
+    optimiser: { kind: 'adam' },
+    ...changes,
+  }; // prettier-ignore
+}
+
+export function autoencoderConfig(changes: Partial<AutoencoderConfig> = {}): AutoencoderConfig {
+  return {
+    precision: 'f32', widths: Int32Array.of(4, 3, 2, 3, 4), activation: 'relu', activateBottleneck: false,
+    optimiser: { kind: 'adam' },
+    ...changes,
+  }; // prettier-ignore
+}
+
+/** rotate_phi for the physical view, the anomalous one with one of two scenarios. */
+export function recipe(): NativeRecipe {
+  return [
+    [],
+    [{ weight: 1, steps: [{ augmentation: 0, parameters: new Float64Array(0) }] }],
+    [
+      { weight: 1, steps: [{ augmentation: 4, parameters: Float64Array.of(4, 4, 10, 1) }] },
+      { weight: 2, steps: [{ augmentation: 7, parameters: Float64Array.of(0.5, 5) }] },
+    ],
+  ];
+}
+
+/** Rows of seven features of three events. */
+export function tokens(): TokenRows {
+  return { x: Float32Array.from({ length: 28 }, (_, i) => 0.1 + (i % 7) / 7), offsets: Int32Array.of(0, 1, 1, 4) };
+}
+
+export function rows(count = 6): Float32Array {
+  return Float32Array.from({ length: count * 4 }, (_, i) => Math.sin(i));
+}
+
+/** Weights that do something: the sessions begin with zeros. */
+export function someWeights(count: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898) * 0.4);
+}

@@ -1,0 +1,4 @@
+import { testInChildren } from './child.js';
+import { scenarios } from './wrong-arguments.js';
+
+testInChildren('wrong-arguments', scenarios);

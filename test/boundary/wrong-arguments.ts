@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { loadAddon } from '../../src/addon.js';
+import { calls, type Call } from './calls.js';
+import type { Scenarios } from './child.js';
+import { detached, object, replace, told, valueAt } from './fields.js';
+import * as samples from './samples.js';
+
+/** What came of a call: 'error' where it threw or its promise was rejected, with an Error either way. */
+export async function outcome(run: () => unknown): Promise<'error' | 'value'> {
+  try {
+    await run();
+    return 'value';
+  } catch (error) {
+    assert.ok(error instanceof Error && error.message.length > 0, `threw ${told(error)}`);
+    return 'error';
+  }
+}
+
+async function refused(what: string, run: () => unknown): Promise<void> {
+  assert.equal(await outcome(run), 'error', `${what} was taken`);
+}
+
+/** The good argument is taken, before and after all that is wrong. */
+async function meet(call: Call): Promise<void> {
+  assert.equal(await outcome(() => call.run(call.good())), 'value');
+  await refused('nothing', () => (call.run as () => unknown)());
+  for (const wrong of object.wrong({})) await refused(told(wrong), () => call.run(wrong));
+  for (const [path, field] of Object.entries(call.fields))
+    for (const wrong of field.wrong(valueAt(call.good(), path)))
+      if (!(field.optional && wrong === undefined))
+        await refused(`${path} = ${told(wrong)}`, () => call.run(replace(call.good(), path, wrong)));
+  assert.equal(await outcome(() => call.run(call.good())), 'value');
+}
+
+async function onCalls(names: string[], change: (argument: any) => unknown, what: string): Promise<void> {
+  const all = calls();
+  for (const name of names) {
+    const argument = all[name].good();
+    change(argument);
+    await refused(`${what} of ${name}`, () => all[name].run(argument));
+  }
+}
+const takeEvents = ['augment', 'augmentWithNumbers', 'trainer.step', 'trainer.embed'];
+
+const byCall: Scenarios = Object.fromEntries(
+  [
+    'randomWords', 'augment', 'augmentWithNumbers', 'contrastiveLoss', 'new Trainer', 'new Autoencoder',
+    'trainer.setWeights', 'trainer.setState', 'trainer.setRecipe', 'trainer.step', 'trainer.stepOnViews',
+    'trainer.embed', 'trainer.reps', 'trainer.gradients', 'autoencoder.setWeights', 'autoencoder.step',
+    'autoencoder.score', 'autoencoder.gradients',
+  ].map(name => [`${name}: wrong types, lengths and ranges`, () => meet(calls()[name])]),
+); // prettier-ignore
+
+export const scenarios: Scenarios = {
+  ...byCall,
+  'no call was forgotten': async () => {
+    const addon = loadAddon();
+    const methods = (type: { prototype: object }, prefix: string): string[] =>
+      Object.getOwnPropertyNames(type.prototype)
+        .filter(name => !['constructor', 'layout', 'weights', 'state', 'dispose'].includes(name))
+        .map(name => `${prefix}.${name}`);
+    const functions = Object.keys(addon)
+      .filter(name => !['info', 'setThreads', 'augmentations', 'losses'].includes(name))
+      .map(name => (name === 'Trainer' || name === 'Autoencoder' ? `new ${name}` : name));
+    const all = [...functions, ...methods(addon.Trainer, 'trainer'), ...methods(addon.Autoencoder, 'autoencoder')];
+    assert.deepEqual(Object.keys(calls()).toSorted(), all.toSorted());
+    assert.equal(Object.keys(byCall).length, all.length);
+  },
+  'setThreads: wrong values': async () => {
+    const addon = loadAddon() as unknown as { setThreads: (this: void, ...given: unknown[]) => number };
+    const { setThreads } = addon;
+    for (const wrong of [...object.wrong({}).filter(value => value !== 0 && !Object.is(value, -0)), 1025, 0.5, -1, [1]])
+      await refused(told(wrong), () => setThreads(wrong));
+    await refused('nothing', () => setThreads());
+    assert.equal(setThreads(3), 3);
+    assert.ok(setThreads(0) >= 1);
+  },
+  'functions without arguments do not look at any': async () => {
+    const addon = loadAddon();
+    for (const name of ['info', 'augmentations', 'losses'] as const)
+      for (const given of object.wrong({}))
+        assert.deepEqual((addon[name] as (...a: unknown[]) => unknown)(given), addon[name]());
+  },
+  'offsets that fall or point outside': async () => {
+    const bad: [string, number[]][] = [
+      ['fall', [0, 3, 2, 5, 6, 10]],
+      ['begin below 0', [-1, 3, 3, 5, 6, 10]],
+      ['end outside', [0, 3, 3, 5, 6, 11]],
+      ['go far outside', [0, 2147483647, 2147483647, 2147483647, 2147483647, 2147483647]],
+      ['go far below', [-2147483648, 0, 3, 5, 6, 10]],
+      ['jump out and back', [0, 1000000, 3, 5, 6, 10]],
+    ];
+    for (const [what, offsets] of bad)
+      await onCalls(
+        takeEvents,
+        a => {
+          a.events.offsets = Int32Array.from(offsets);
+          if (a.index) a.index = Int32Array.of(0, 1, 2, 3, 4);
+        },
+        `offsets that ${what}`,
+      );
+    for (const offsets of [
+      [1, 1, 1, 4],
+      [0, 5, 1, 4],
+      [0, 1, 1, 3],
+      [0, 1, 1, 5],
+      [-4, 0, 0, 4],
+      [0, -1, -1, 4],
+    ])
+      await onCalls(['trainer.reps', 'trainer.gradients'], a => (a.offsets = Int32Array.from(offsets)), offsets.join());
+    for (const offsets of [
+      [0, 2, 1, 3, 4, 5],
+      [-1, 1, 2, 3, 4, 5],
+      [0, 1, 2, 3, 4, 6],
+      [0, 1, 2, 3, 4, 2147483647],
+    ])
+      await onCalls(
+        ['augmentWithNumbers'],
+        a => (a.numberOffsets = Int32Array.from(offsets)),
+        `numbers ${offsets.join()}`,
+      );
+  },
+  'kinds that there are not': async () => {
+    for (const kind of [0, 5, 128, 255])
+      for (const at of [0, 2, 9])
+        await onCalls(takeEvents, a => { a.events.kind[at] = kind; delete a.index; }, `an object of kind ${kind}`); // prettier-ignore
+  },
+  'places that there are not': async () => {
+    for (const i of [-1, 5, 6, 2147483647, -2147483648])
+      await onCalls(takeEvents, a => (a.index = Int32Array.of(0, i)), `event ${i}`);
+    for (const i of [-1, 6, 2147483647, -2147483648])
+      await onCalls(
+        ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradients'],
+        a => (a.index = Int32Array.of(0, i)),
+        `row ${i}`,
+      );
+  },
+  'rows of other widths': async () => {
+    for (const length of [1, 3, 5, 23, 25])
+      await onCalls(
+        ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradients'],
+        a => (a.x = new Float32Array(length)),
+        `${length} numbers`,
+      );
+  },
+  'events of more than 64 objects': async () => {
+    await onCalls(takeEvents, a => {
+      a.events = { ...samples.manyEvents(4), offsets: Int32Array.of(0, 65) };
+      a.index = Int32Array.of(0);
+    }, 'an event of 65'); // prettier-ignore
+    await onCalls(['trainer.reps', 'trainer.stepOnViews'], a => {
+      const big = { x: new Float32Array(7 * 65).fill(1), offsets: Int32Array.of(0, 65) };
+      Object.assign(a, big, { views: [big, big, big] });
+    }, 'an event of 65'); // prettier-ignore
+  },
+  'recipes of other shapes': async () => {
+    const [, [turn], anomalies] = samples.recipe();
+    const step = turn.steps[0];
+    const holes = (length: number): unknown[] => Object.assign([], { length });
+    const many = (n: number): unknown[] => Array.from({ length: n }, () => turn);
+    const bad: unknown[] = [
+      [], [[], []], [[], [], [], []], [[], [turn]], [null, [], []], [[], 'x', []], [[], [[]], []], [[], {}, []],
+      [[], [{ ...turn, weight: 0 }], []], [[], [{ ...turn, weight: -1 }], []], [[], [{ ...turn, weight: NaN }], []],
+      [[], [{ weight: 1 }], []], [[], [{ ...turn, steps: [null] }], []], [[], [{ ...turn, steps: holes(1e9) }], []],
+      [[], holes(10), []], [[], many(100001), []],
+      [[], [{ ...turn, steps: [{ ...step, parameters: Float64Array.of(1) }] }], []],
+      [[], [{ ...turn, steps: [{ augmentation: 7, parameters: Float64Array.of(0.5, NaN) }] }], []],
+      [[], [{ ...turn, steps: [{ augmentation: 7, parameters: Float64Array.of(0.5, 1e9) }] }], []],
+    ]; // prettier-ignore
+    const all = calls();
+    for (const recipe of bad) {
+      await refused('a recipe', () => all['trainer.setRecipe'].run(recipe));
+      await refused('a recipe', () => all['augment'].run({ ...all['augment'].good(), recipe }));
+    }
+    assert.equal(await outcome(() => all['trainer.setRecipe'].run([anomalies, many(1000), []])), 'value');
+  },
+  'configurations that cannot be': async () => {
+    const { Trainer, Autoencoder } = loadAddon();
+    for (const change of [{ width: 9 }, { heads: 3 }, { heads: 16 }, { dropout: 1 }, { loss: 'clr ' }, { features: 9 }])
+      await refused(JSON.stringify(change), () => new Trainer(samples.trainerConfig(change as object)));
+    for (const widths of [
+      [4],
+      [4, 4],
+      [4, 2, 3],
+      [4, 0, 4],
+      [4, -1, 4],
+      [65537, 1, 65537],
+      Array.from({ length: 65 }, () => 2),
+    ])
+      await refused(
+        widths.join(),
+        () => new Autoencoder(samples.autoencoderConfig({ widths: Int32Array.from(widths) })),
+      );
+  },
+  'models too large for any memory': async () => {
+    const { Trainer, Autoencoder } = loadAddon();
+    const huge = { width: 4096, feedForward: 4096, output: 4096, layers: 64 };
+    for (const precision of ['f32', 'f64'] as const) {
+      await refused('a trainer', () => new Trainer(samples.trainerConfig({ ...huge, precision })));
+      for (const length of [3, 64]) {
+        const widths = new Int32Array(length).fill(65536);
+        await refused('an autoencoder', () => new Autoencoder(samples.autoencoderConfig({ widths, precision })));
+      }
+    }
+  },
+  'results too large for any memory': async () => {
+    const { Trainer } = loadAddon();
+    const trainer = new Trainer(samples.trainerConfig({ width: 2, feedForward: 1, output: 4096, headLayers: 16 }));
+    const offsets = new Int32Array(2 ** 22 + 1); // events without objects: 1 TB of representations
+    const none = {
+      pt: new Float32Array(0),
+      eta: new Float32Array(0),
+      phi: new Float32Array(0),
+      kind: new Uint8Array(0),
+    };
+    await refused('embed', () => trainer.embed({ events: { ...none, offsets } }));
+    await refused('reps', () => trainer.reps({ x: new Float32Array(0), offsets }));
+    await refused('gradients', () =>
+      trainer.gradients({ x: new Float32Array(0), offsets, dreps: new Float32Array(1) }),
+    );
+    assert.equal((await trainer.embed({ events: samples.events() })).length, 5 * (2 + 16 * 4096));
+  },
+  'views of different numbers of events': async () => {
+    const all = calls();
+    const call = all['trainer.stepOnViews'];
+    const other = { x: new Float32Array(7).fill(1), offsets: Int32Array.of(0, 1) };
+    const one = samples.tokens();
+    for (const views of [[one, other, one], [one, one, other], [one, one], [one], [], [other, one, one]])
+      await refused('views', () => call.run({ views, rate: 0.1, update: true }));
+  },
+  'numbers that are not finite give results that are not, and no more': async () => {
+    const all = calls();
+    for (const bad of [NaN, Infinity, -Infinity, 3e38, -3e38, 1e-45])
+      for (const name of takeEvents)
+        for (const column of ['pt', 'eta', 'phi']) {
+          const argument = all[name].good();
+          argument.events[column].fill(bad);
+          if (name !== 'augmentWithNumbers') assert.equal(await outcome(() => all[name].run(argument)), 'value');
+        }
+    for (const [name, key] of [
+      ['trainer.reps', 'x'],
+      ['trainer.gradients', 'x'],
+      ['trainer.gradients', 'dreps'],
+      ['autoencoder.score', 'x'],
+      ['contrastiveLoss', 'z'],
+    ])
+      for (const bad of [NaN, Infinity, 3e38]) {
+        const argument = all[name].good();
+        argument[key].fill(bad);
+        assert.equal(await outcome(() => all[name].run(argument)), 'value');
+      }
+  },
+  'events full to the last place': async () => {
+    // 64 objects of any kinds leave no place for what augmentations would add, MET included
+    const addon = loadAddon();
+    const base = samples.manyEvents(64);
+    for (const kind of [1, 2, 3, 4, 0])
+      for (const { name, params } of addon.augmentations()) {
+        const events = {
+          ...base,
+          kind: base.kind.map((_, i) => kind || 2 + (i % 3)),
+          offsets: Int32Array.from({ length: 19 }, (_, i) => i * 64),
+        };
+        const step = {
+          augmentation: addon.augmentations().findIndex(a => a.name === name),
+          parameters: Float64Array.from(params, p => p.default),
+        };
+        const recipe = [[{ weight: 1, steps: [step, step] }], [], []];
+        const out = await addon.augment({ events, recipe, view: 0, seed: 1, epoch: 0 });
+        for (let e = 0; e < 18; e++) assert.ok(out.offsets[e + 1] - out.offsets[e] <= 64, name);
+      }
+  },
+  'detached, shared and offset arrays': async () => {
+    const all = calls();
+    for (const [name, call] of Object.entries(all)) {
+      if (/^new|set/.test(name) || name === 'randomWords') continue;
+      const want = await call.run({ ...call.good(), update: false, rate: 0 });
+      const remade = (make: (a: any) => unknown): unknown => {
+        const walk = (value: any): any => {
+          if (ArrayBuffer.isView(value)) return make(value);
+          if (Array.isArray(value)) return value.map(walk);
+          if (typeof value !== 'object' || value === null) return value;
+          return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, walk(v)]));
+        };
+        return walk({ ...call.good(), update: false, rate: 0 });
+      };
+      const shared = remade((a: any) => {
+        const out = new a.constructor(new SharedArrayBuffer(a.byteLength));
+        out.set(a);
+        return out;
+      });
+      const within = remade((a: any) => {
+        const out = new a.constructor(new ArrayBuffer(a.byteLength + 64), 24, a.length);
+        out.set(a);
+        return out;
+      });
+      assert.deepEqual(await call.run(shared), want, name);
+      assert.deepEqual(await call.run(within), want, name);
+      await refused(`${name}: detached arrays`, () => call.run(remade((a: any) => detached(a.slice()))));
+    }
+  },
+};

@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseOptions } from '../../src/config/parse.js';
+import { openEngine } from '../../src/engine/index.js';
+import { AnomalyClrError, UsageError } from '../../src/errors.js';
+import { readAll, writeEvents } from '../../src/read/index.js';
+import { Scorer } from '../../src/score/scorer.js';
+import { train } from '../../src/train/run.js';
+import { temporaryFolder } from '../read/craft.js';
+import { sample, smallTraining } from '../support/cli.js';
+
+const at = temporaryFolder();
+
+/** Trains with the options of {@link smallTraining} but for `changes`, on one thread. */
+async function run(name: string, changes: Record<string, unknown>): Promise<string> {
+  const flags: Record<string, unknown> = { threads: '1', comparators: false, out: at(name) };
+  for (let i = 0; i < smallTraining.length - 1; i += 2)
+    flags[smallTraining[i].slice(2).replace(/-./g, two => two[1].toUpperCase())] = smallTraining[i + 1];
+  await train(parseOptions('train', { ...flags, background: [sample('background_train')], ...changes }), '0.0.0');
+  return at(name);
+}
+
+const lines = (folder: string): any[] =>
+  readFileSync(path.join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+const of = (folder: string, kind: string): any[] => lines(folder).filter(line => line.kind === kind);
+
+async function scores(folder: string): Promise<Float32Array> {
+  const { batch } = await readAll([sample('Ato4l')], { onBadEvent: 'fail', maxEvents: 50 });
+  const scorer = await Scorer.open(folder, openEngine('native', 1));
+  const result = await scorer.score(batch);
+  scorer.dispose();
+  return result;
+}
+
+test.each([
+  ['fewer events than a batch are one step', { maxEvents: '20', batch: '512', validation: '0' }, 1],
+  ['a last batch of one event is left out', { maxEvents: '33', batch: '32', validation: '0' }, 1],
+  ['a last batch of two events is taken', { maxEvents: '34', batch: '32', validation: '0' }, 2],
+  ['one validation event is too few to contrast', { maxEvents: '30', batch: '30', validation: '0.04' }, 1],
+  ['four events are enough', { maxEvents: '4', batch: '2', validation: '0' }, 2],
+])('%s, and the run ends', async (name, changes, stepsPerEpoch) => {
+  const folder = await run(name.replaceAll(' ', '-'), changes);
+  expect(of(folder, 'step').map(line => line.epoch)).toEqual(
+    [0, 1, 2].flatMap(epoch => Array.from({ length: stepsPerEpoch }, () => epoch)),
+  );
+  expect(of(folder, 'epoch').map(line => line.validationLoss)).toEqual([null, null, null]);
+  expect((await scores(folder)).every(Number.isFinite)).toBe(true);
+});
+
+test('patience ends a training that gets no better; a run without it goes on', async () => {
+  // at a rate that changes no weight the loss stays as it is
+  const still = { maxEvents: '60', batch: '32', learningRate: '1e-30', warmup: '0', epochs: '6', dropout: '0' };
+  expect(of(await run('patient', { ...still, patience: '2' }), 'epoch')).toHaveLength(3);
+  expect(of(await run('endless', { ...still, patience: '0' }), 'epoch')).toHaveLength(6);
+});
+
+test('every choice of the detector and the encoder trains and scores', async () => {
+  for (const [name, changes] of Object.entries({
+    last: { representation: 'last', prepare: 'standardise', mask: 'continuous', headNorm: true },
+    head1: { representation: 'head1', prepare: 'none', angles: 'sincos', ptFeature: 'linear' },
+    f64: { precision: 'f64', loss: 'clr', recipe: 'paper', optimiser: 'adam' },
+  })) {
+    const folder = await run(name, { maxEvents: '64', batch: '32', epochs: '1', ...changes });
+    const got = await scores(folder);
+    expect([name, got.every(Number.isFinite), new Set(got).size > 40]).toEqual([name, true, true]);
+  }
+});
+
+test('further seeds stand in folders of their own and differ', async () => {
+  const folder = await run('seeds', { maxEvents: '64', epochs: '1', seeds: '2', seed: '5' });
+  const further = path.join(folder, 'seed-6');
+  expect(JSON.parse(readFileSync(path.join(further, 'config.json'), 'utf8'))).toMatchObject({ seed: 6, out: further });
+  expect(await scores(further)).not.toEqual(await scores(folder));
+});
+
+test('too few events, events without objects and an unknown engine or loss are told', async () => {
+  await expect(run('few', { maxEvents: '3' })).rejects.toThrow(
+    /background_train\.h5: 3 events are too few to train on/,
+  );
+  const { batch } = await readAll([sample('Ato4l')], { onBadEvent: 'fail', maxEvents: 5 });
+  const none = new Float32Array(0);
+  const bare = { ...batch, offsets: new Int32Array(6), pt: none, eta: none, phi: none, kind: new Uint8Array(0) };
+  await writeEvents(at('bare.h5'), [bare]);
+  await expect(run('bare', { background: [at('bare.h5')] })).rejects.toThrow(/no object with pT above 0 in 5 events/);
+  const wrong = { ...parseOptions('train', { background: [sample('Ato4l')], out: at('x') }), loss: 'x' as 'clr' };
+  await expect(train(wrong, '0.0.0')).rejects.toThrow(UsageError);
+  await expect(run('gone', { background: [at('gone.h5')] })).rejects.toThrow(AnomalyClrError);
+  expect(['few', 'bare', 'x', 'gone'].filter(name => existsSync(at(name)))).toEqual([]);
+});
