@@ -1,14 +1,25 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
 import type { EvaluateOptions } from '../config/schema.js';
 import { openEngine } from '../engine/index.js';
 import { formatEvaluation } from '../evaluate/format.js';
-import { writeAtomically } from '../files.js';
+import { fileError, writeAtomically } from '../files.js';
 import { writeReport } from '../report/report.js';
 import { evaluateRun } from '../score/evaluate-run.js';
 import { runReportData } from '../train/run-report.js';
 import type { Context } from './commands.js';
 
+/** Whether a file can be written, asked before the work rather than after it. */
+async function checkWritable(file: string): Promise<void> {
+  await access(path.dirname(file), constants.W_OK).catch((error: unknown) =>
+    Promise.reject(fileError(file, error, 'write')),
+  );
+}
+
 export async function run(options: EvaluateOptions, { output, progress, signal }: Context): Promise<void> {
   const { model, background, signal: signals, json, report, onBadEvent } = options;
+  for (const file of [json, report]) if (typeof file === 'string') await checkWritable(file);
   const { evaluation, parts, seeds, scoredPerSecond } = await evaluateRun(
     { model, background, signals, onBadEvent, signal, progress, warn: line => output.warn(line) },
     openEngine('auto', options.threads),

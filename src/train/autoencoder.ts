@@ -63,9 +63,9 @@ export async function trainDetector(
       }
       const trainingLoss = sum / n;
       const validationLoss = held.length > 0 ? mean(await model.score(held)) : null;
-      if (!Number.isFinite(trainingLoss))
+      if (!Number.isFinite(trainingLoss) || (validationLoss !== null && !Number.isFinite(validationLoss)))
         throw new AnomalyClrError(
-          `the detector's loss is ${trainingLoss} in epoch ${epoch + 1}; lower --detector-learning-rate`,
+          `the detector's loss is not finite in epoch ${epoch + 1}; lower --detector-learning-rate`,
         );
       history.push({ epoch, trainingLoss, validationLoss });
       const loss = validationLoss ?? trainingLoss;

@@ -44,6 +44,8 @@ export interface TrainedEncoder {
   readonly weights: Floats;
   readonly epochs: number;
   readonly steps: number;
+  /** Events that went through training steps, all epochs together. */
+  readonly events: number;
   /** Time in training steps and validation, s; a resumed run's from all its parts. */
   readonly seconds: number;
   /** Length of metrics.jsonl up to here. */
@@ -130,7 +132,8 @@ class ContrastiveTraining {
       await this.log.close();
     }
     const { epoch, step, seconds, metricsBytes } = this.progress;
-    return { weights: this.best, epochs: epoch, steps: step, seconds, metricsBytes };
+    const events = epoch * Math.min(this.around.training.length, this.stepsPerEpoch * this.options.batch);
+    return { weights: this.best, epochs: epoch, steps: step, events, seconds, metricsBytes };
   }
 
   private async restore(): Promise<void> {

@@ -141,7 +141,7 @@ class Run {
     }
     await writeAtomically(files.domain, `${JSON.stringify(this.domain, null, 2)}\n`);
 
-    const { weights, seconds, steps, log } = await this.trainEncoder();
+    const { weights, seconds, events, log } = await this.trainEncoder();
     await saveEncoder(files.encoder, { config: this.config, weights });
     const untrained = initialWeights(encoderLayout(this.config), options.seed, options.precision);
     try {
@@ -174,7 +174,7 @@ class Run {
       const done: RunProvenance = {
         ...provenance,
         trainingSeconds: seconds,
-        eventsPerSecond: (steps * options.batch) / Math.max(seconds, 1e-9),
+        eventsPerSecond: events / Math.max(seconds, 1e-9),
         peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
         invariance,
       };
@@ -224,7 +224,7 @@ class Run {
     bar?.stop();
     watch.info?.(
       `encoder, seed ${options.seed}: ${trained.epochs} epochs, ${trained.steps} steps, ` +
-        `${Math.round((trained.steps * options.batch) / Math.max(trained.seconds, 1e-9))} events/s`,
+        `${Math.round(trained.events / Math.max(trained.seconds, 1e-9))} events/s`,
     );
     // detectors are trained anew on resumption: their lines follow the encoder's
     return { ...trained, log: await MetricsLog.open(files.metrics, trained.metricsBytes) };

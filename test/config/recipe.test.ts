@@ -35,9 +35,12 @@ test('every preset bears its own name and fits the catalogue', async () => {
     const loaded = await loadRecipe(name);
     expect(loaded.name).toBe(name);
     const resolved = resolveRecipe(loaded, catalogue);
-    for (const scenario of resolved.anomalous) {
-      expect(scenario.steps).toHaveLength(1 + resolved.physical.length);
-      expect(scenario.steps.slice(1)).toEqual(resolved.physical);
+    // one anomalous change, then what the detector does to it: all of the physical chain, or its end
+    for (const { steps } of resolved.anomalous) {
+      const roles = steps.map(({ augmentation }) => catalogue.find(one => one.name === augmentation)?.role);
+      expect(roles.indexOf('anomalous')).toBe(0);
+      expect(roles.lastIndexOf('anomalous')).toBe(0);
+      expect(resolved.physical.slice(1 - steps.length)).toEqual(steps.slice(1));
     }
   }
 });

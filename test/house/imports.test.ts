@@ -48,7 +48,9 @@ function allowed({ from, to, typeOnly }: Import): boolean {
   const layer = (unit: string): number => layers.findIndex(({ units }) => units.includes(unit));
   if (plain.includes(user))
     return (
-      plain.includes(used) || used === 'errors' || (used === 'events' && (typeOnly || ['src/events/objects.ts', 'src/events/domain.ts'].includes(to)))
+      plain.includes(used) ||
+      used === 'errors' ||
+      (used === 'events' && (typeOnly || ['src/events/objects.ts', 'src/events/domain.ts'].includes(to)))
     );
   if (plain.includes(used)) return layer(user) >= layer('engine');
   if (layer(used) < 0 || layer(user) < 0) return false;

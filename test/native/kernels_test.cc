@@ -371,7 +371,7 @@ TEST(exponential_against_double) {
       for (const T e : exponentials(std::vector<T>(kCols, far))) CHECK_NEAR(e, std::exp(double(far)), std::isinf(far) ? 0 : 1e-37);
     for (const T e : exponentials(std::vector<T>(kCols, std::numeric_limits<T>::quiet_NaN()))) CHECK(std::isnan(e));
   };
-  for (const Ops<float>* op : targets<float>()) meet(*op, -86.9, 87.9, 3e-7);
+  for (const Ops<float>* op : targets<float>()) meet(*op, -86.9, 87.9, 2e-7);
   for (const Ops<double>* op : targets<double>()) meet(*op, -700, 700, 1e-15);
 }
 

@@ -113,7 +113,7 @@ test('a loss that is not finite and a signal to stop end it with one line', asyn
     preparation: 'none',
   });
   await expect(lost).rejects.toThrow(AnomalyClrError);
-  await expect(lost).rejects.toThrow(/loss is NaN in epoch 1; lower --detector-learning-rate/);
+  await expect(lost).rejects.toThrow(/loss is not finite in epoch 1; lower --detector-learning-rate/);
   const epochs: number[] = [];
   const controller = new AbortController();
   const stopped = trainDetector(engine, rows, features, parts, options, {
