@@ -274,6 +274,18 @@ TEST(a_row_that_is_not_finite_makes_the_value_nan) {
         }
 }
 
+TEST(a_row_of_nothing_but_nan_makes_the_value_nan) {
+  Random random(12);
+  for (const char* name : kNames)
+    for (const double others : {0.0, double(NAN)}) {
+      Views views = random_views(random, 20, 3);
+      views.z[1][3] = NAN;
+      views.z[1][4] = views.z[1][5] = others;
+      CHECK_FOR(std::isnan(tiled<double>(name, views, 0.2).loss), name);
+      CHECK_FOR(std::isnan(tiled<float>(name, views, 0.2).loss), name);
+    }
+}
+
 // A small temperature saturates the softmax: nothing overflows, and the gradient does not drown in rounding.
 TEST(extreme_temperatures) {
   Random random(9);

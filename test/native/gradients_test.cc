@@ -75,6 +75,31 @@ TEST(encoders_of_odd_shapes) {
   differences.report();
 }
 
+// Tapes serve one batch after another: nothing of the last one may show.
+TEST(a_tape_that_was_used_before) {
+  Random random(8);
+  EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kContinuous, 6, 2, 2, 5, 4, 2, true, 0.2};
+  const Encoder<double> made(config);
+  const auto weights = random_weights<double>(random, made.layout());
+  Encoder<double> encoder = made;
+  encoder.pack(weights.data(), true);
+  const auto passes = [&](const TokenBlock<double>& block, EncoderTape<double>& tape) {
+    encoder.forward(weights.data(), block, {1, 2, 0, true}, tape);
+    const std::size_t reps = std::size_t(block.events()) * encoder.rep_row();
+    std::vector<double> out(tape.reps.begin(), tape.reps.begin() + static_cast<std::ptrdiff_t>(reps));
+    std::vector<double> dreps(reps, 0.7), dweights(weights.size(), 0.0), dx(block.x.size());
+    encoder.backward(weights.data(), block, {1, 2, 0, true}, tape, dreps.data(), dweights.data(), dx.data());
+    for (const auto* part : {&dreps, &dweights, &dx}) out.insert(out.end(), part->begin(), part->end());
+    return out;
+  };
+  EncoderTape<double> used;
+  for (const int events : {40, 3, 17, 1, 40, 8}) {
+    const auto block = random_tokens<double>(random, events, 7);
+    EncoderTape<double> fresh;
+    CHECK_FOR(passes(block, used) == passes(block, fresh), std::to_string(events));
+  }
+}
+
 TEST(encoder_without_any_token) {
   EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kContinuous, 6, 2, 2, 5, 4, 2, true, 0.1};
   Encoder<double> encoder(config);

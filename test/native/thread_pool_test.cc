@@ -59,8 +59,18 @@ TEST(resize_while_idle) {
 TEST(callers_take_turns_even_while_it_is_resized) {
   ThreadPool pool(3);
   std::atomic<int> bad{0};
+  std::atomic<int> inside{0};  // jobs at work
   const auto caller = [&] {
-    for (int job = 0; job < 300; ++job) bad += !all_once(runs(pool, job % 41));
+    for (int job = 0; job < 300; ++job) {
+      std::vector<std::atomic<int>> counts(job % 41 + 1);
+      pool.run(job % 41 + 1, [&](int task) {
+        if (task == 0 && inside.fetch_add(1) > 0) ++bad;
+        counts.at(task).fetch_add(1);
+        std::this_thread::yield();
+        if (task == 0) --inside;
+      });
+      bad += !all_once({counts.begin(), counts.end()});
+    }
   };
   std::thread one(caller), two(caller);
   for (int i = 0; i < 50; ++i) pool.resize(1 + i % 4);

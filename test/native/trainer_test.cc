@@ -125,6 +125,40 @@ TEST(dropout_is_on_in_training_alone) {
   CHECK(dropped.loss != whole.loss && dropped.loss != drawn_again.loss);
 }
 
+// Each place of dropout has a stream of its own, keyed by the event and not by where it stands.
+TEST(dropout_masks_are_all_different) {
+  EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kHard, 16, 2, 3, 16, 4, 1, false, 0.5};
+  Encoder<float> encoder(config);
+  Random random(15);
+  const auto weights = random_weights<float>(random, encoder.layout());
+  encoder.pack(weights.data(), false);
+  TokenBlock<float> block;
+  block.x = random.normals<float>(3 * 8 * 7);
+  block.offsets = {0, 8, 16, 24};
+  block.ids = {5, 6, 5};
+  const std::size_t count = 8 * 16;  // of one event, at every place
+  const auto masks = [&](const DropoutKey& key) {
+    EncoderTape<float> tape;
+    encoder.forward(weights.data(), block, key, tape);
+    std::vector<std::vector<std::uint8_t>> out;
+    for (const auto& layer : tape.layers)
+      for (const std::uint8_t* site : {layer.keep_probs.data(), layer.keep_attention.data(), layer.keep_output.data(),
+                                       layer.keep_output.data() + 3 * count}) {
+        for (int e = 0; e < 2; ++e) out.emplace_back(site + e * count, site + (e + 1) * count);
+        CHECK(std::equal(site, site + count, site + 2 * count));  // the same event again
+      }
+    return out;
+  };
+  auto all = masks({1, 2, 0, true});
+  CHECK(all == masks({1, 2, 0, true}));
+  for (const DropoutKey& key : {DropoutKey{1, 2, 1, true}, {1, 3, 0, true}, {2, 2, 0, true}, {std::uint64_t{1} << 40, 2, 0, true}})
+    for (auto& mask : masks(key)) all.push_back(std::move(mask));
+  CHECK(all.size() == 5 * 3 * 4 * 2);
+  for (const auto& mask : all) CHECK(std::count(mask.begin(), mask.end(), 1) > 30 && std::count(mask.begin(), mask.end(), 0) > 30);
+  std::sort(all.begin(), all.end());
+  CHECK(std::unique(all.begin(), all.end()) == all.end());
+}
+
 TEST(order_of_a_batch_does_not_matter) {
   Random random(5);
   const auto events = random_events<float>(random, 220);
