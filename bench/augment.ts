@@ -1,4 +1,4 @@
-import { loadAddon, type Columns } from '../src/addon.js';
+import { type DoubleColumns, loadAddon, type Columns } from '../src/addon.js';
 import { resolveRecipe } from '../src/config/recipe.js';
 import type { Engine } from '../src/engine/index.js';
 import { AnomalyClrError } from '../src/errors.js';
@@ -36,17 +36,17 @@ export const augment: Case = {
   },
 };
 
-interface Doubles {
-  readonly pt: Float64Array;
-  readonly offsets: Int32Array;
-}
-
 /** The physical view in float64, from numbers that the generator in TypeScript draws. */
-function physicalView(engine: Engine, sample: Columns): Doubles {
+function physicalView(engine: Engine, sample: Columns): DoubleColumns {
   const addon = loadAddon();
   const catalogue = engine.augmentations();
-  let now: Columns = sample;
-  let exact: Doubles | undefined;
+  const { pt, eta, phi, ...rest } = sample;
+  let now: DoubleColumns = {
+    pt: Float64Array.from(pt),
+    eta: Float64Array.from(eta),
+    phi: Float64Array.from(phi),
+    ...rest,
+  };
   for (const [k, step] of resolveRecipe(recipe, catalogue).physical.entries()) {
     const augmentation = catalogue.findIndex(({ name }) => name === step.augmentation);
     const parameters = Float64Array.from(catalogue[augmentation].params, ({ name }) => Number(step[name]));
@@ -57,19 +57,15 @@ function physicalView(engine: Engine, sample: Columns): Doubles {
       numbers.push(...numbersOf(step.augmentation, now.kind.subarray(now.offsets[e], now.offsets[e + 1]), draws));
       numberOffsets[e + 1] = numbers.length;
     }
-    const made = addon.augmentWithNumbers({
+    now = addon.augmentWithNumbers({
       events: now,
       augmentation,
       parameters,
       numbers: Float64Array.from(numbers),
       numberOffsets,
     });
-    exact = made;
-    const { pt, eta, phi, ...rest } = made;
-    now = { pt: Float32Array.from(pt), eta: Float32Array.from(eta), phi: Float32Array.from(phi), ...rest };
   }
-  if (!exact) throw new AnomalyClrError(`recipe ${recipe.name} has no physical view to check`);
-  return exact;
+  return now;
 }
 
 /** The numbers that an augmentation asks for, in its order. */
@@ -95,8 +91,8 @@ function numbersOf(name: string, kinds: Uint8Array, draws: Draws): number[] {
 }
 
 /** Momenta to 1e-5; rounding may carry an object over a threshold in one event of a thousand. */
-function compare(got: Columns, want: Doubles): void {
-  const event = (from: Columns | Doubles, e: number) => from.pt.subarray(from.offsets[e], from.offsets[e + 1]);
+function compare(got: Columns, want: DoubleColumns): void {
+  const event = (from: Columns | DoubleColumns, e: number) => from.pt.subarray(from.offsets[e], from.offsets[e + 1]);
   let moved = 0;
   for (let e = 0; e < batch; e++) {
     const [a, b] = [event(got, e), event(want, e)];

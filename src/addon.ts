@@ -25,6 +25,15 @@ export interface LossInfo {
   usesAnomalous: boolean;
 }
 
+/** The same in float64. */
+export interface DoubleColumns {
+  readonly pt: Float64Array;
+  readonly eta: Float64Array;
+  readonly phi: Float64Array;
+  readonly kind: Uint8Array;
+  readonly offsets: Int32Array;
+}
+
 /** A recipe in the addon's terms: per view, weighted scenarios of steps; `augmentation` is a place in `augmentations()`. */
 export type NativeRecipe = { weight: number; steps: { augmentation: number; parameters: Float64Array }[] }[][];
 
@@ -145,12 +154,12 @@ export interface Addon {
   }): Promise<Columns>;
   /** One augmentation with given numbers in place of drawn ones, in float64. */
   augmentWithNumbers(argument: {
-    events: Columns;
+    events: DoubleColumns;
     augmentation: number;
     parameters: Float64Array;
     numbers: Float64Array;
     numberOffsets: Int32Array;
-  }): { pt: Float64Array; eta: Float64Array; phi: Float64Array; kind: Uint8Array; offsets: Int32Array };
+  }): DoubleColumns;
   contrastiveLoss(argument: {
     loss: string;
     z: Floats;

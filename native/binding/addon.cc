@@ -124,12 +124,12 @@ void apply_scripted(Event<T>& event, const double* parameters, ScriptedDraws<T>&
   Item::apply(event, parameters, draws);
 }
 
-// One augmentation with given numbers in place of drawn ones, in float64: {events, augmentation, parameters, numbers,
+// One augmentation with given numbers in place of drawn ones, in float64, event columns too: {events, augmentation, parameters, numbers,
 // numberOffsets [events + 1]}. An event whose numbers do not come out even is an error.
 Napi::Value augment_with_numbers(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
   const Napi::Object from = object_of(call[0], "the argument");
-  const EventColumns<double> events = events_of<double>(from);
+  const EventColumns<double> events = events_of<double, double>(from);
   const int index = integer_of(from, "augmentation", 0, augmentation_count() - 1);
   const auto parameters = parameters_of(from, augmentation_info(index));
   const auto numbers = copy_of<double>(from, "numbers");

@@ -152,7 +152,7 @@ const encoder = {
   layers: whole({ group: 'Encoder', min: 1, max: 64, default: 3, help: 'transformer layers' }),
   feedForward: whole({ group: 'Encoder', min: 1, max: 16_384, default: 64, help: 'hidden width of each layer' }),
   output: whole({ group: 'Encoder', min: 1, max: 4096, default: 64, help: 'size of what the head gives' }),
-  headLayers: whole({ group: 'Encoder', min: 0, max: 9, default: 2, help: 'layers of the head after pooling' }),
+  headLayers: whole({ group: 'Encoder', min: 0, max: 9, default: 4, help: 'layers of the head after pooling' }),
   headNorm: toggle({ group: 'Encoder', help: 'normalise between the layers of the head' }),
   dropout: real({
     group: 'Encoder',

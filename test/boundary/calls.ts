@@ -19,6 +19,11 @@ const eventFields: Record<string, Field> = {
   'events.kind': array(Uint8Array, 'exact'),
   'events.offsets': array(Int32Array, 'some'),
 };
+const doubleFields: Record<string, Field> = {
+  'events.pt': array(Float64Array, 'exact'),
+  'events.eta': array(Float64Array, 'exact'),
+  'events.phi': array(Float64Array, 'exact'),
+};
 /** There may be no step at all. */
 const steps: Field = { wrong: () => object.wrong({}).filter(value => !(Array.isArray(value) && value.length === 0)) };
 const recipeFields: Record<string, Field> = {
@@ -69,11 +74,11 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
     },
     augmentWithNumbers: {
       good: () => ({
-        events: samples.events(), augmentation: 0, parameters: new Float64Array(0),
+        events: samples.doubles(samples.events()), augmentation: 0, parameters: new Float64Array(0),
         numbers: Float64Array.of(0.1, 0.2, 0.3, 0.4, 0.5), numberOffsets: Int32Array.of(0, 1, 2, 3, 4, 5),
       }),
       fields: {
-        ...eventFields, augmentation: whole(0, 9), parameters: array(Float64Array), numbers: array(Float64Array, 'some'),
+        ...eventFields, ...doubleFields, augmentation: whole(0, 9), parameters: array(Float64Array), numbers: array(Float64Array, 'some'),
         numberOffsets: array(Int32Array, 'exact'),
       },
       run: a => addon.augmentWithNumbers(a),

@@ -1,4 +1,11 @@
-import type { AutoencoderConfig, Columns, NativeRecipe, TokenRows, TrainerConfig } from '../../src/addon.js';
+import type {
+  AutoencoderConfig,
+  Columns,
+  DoubleColumns,
+  NativeRecipe,
+  TokenRows,
+  TrainerConfig,
+} from '../../src/addon.js';
 
 // Arguments that the addon takes, made anew at each call.
 
@@ -11,6 +18,11 @@ export function events(): Columns {
     kind: Uint8Array.of(1, 2, 4, 1, 4, 1, 1, 3, 4, 4),
     offsets: Int32Array.of(0, 3, 3, 5, 6, 10),
   };
+}
+
+/** The same events in float64. */
+export function doubles({ pt, eta, phi, ...rest }: Columns): DoubleColumns {
+  return { pt: Float64Array.from(pt), eta: Float64Array.from(eta), phi: Float64Array.from(phi), ...rest };
 }
 
 /** `count` events of 19 objects: enough to keep a session busy for a while. */

@@ -145,7 +145,8 @@ export const scenarios: Scenarios = {
   },
   'events of more than 64 objects': async () => {
     await onCalls(takeEvents, a => {
-      a.events = { ...samples.manyEvents(4), offsets: Int32Array.of(0, 65) };
+      const many = { ...samples.manyEvents(4), offsets: Int32Array.of(0, 65) };
+      a.events = a.events.pt instanceof Float64Array ? samples.doubles(many) : many;
       a.index = Int32Array.of(0);
     }, 'an event of 65'); // prettier-ignore
     await onCalls(['trainer.reps', 'trainer.stepOnViews'], a => {

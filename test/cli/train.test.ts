@@ -93,9 +93,9 @@ describe('wrong use and failures are one line with the right exit code', () => {
     ['heads', ['--width', '10', '--heads', '4'], 2, /--heads: got 4, which does not divide the width 10/],
     [
       'representation',
-      ['--representation', 'head3'],
+      ['--representation', 'head5'],
       2,
-      /--representation: got head3, but the head has headLayers = 2/,
+      /--representation: got head5, but the head has headLayers = 4/,
     ],
     ['unknown recipe', ['--recipe', 'papr'], 2, /recipe "papr": no such preset; the nearest is "paper"/],
     ['missing background', ['--background', 'gone.h5'], 1, /gone\.h5: no such file/],

@@ -28,7 +28,7 @@ class Differences {
   }
   void report() const {
     CHECK(met_ > 0);
-    CHECK_FOR(kinks_ <= met_ / 50, std::to_string(kinks_) + " kinks in " + std::to_string(met_));
+    CHECK_FOR(kinks_ <= met_ / 25, std::to_string(kinks_) + " kinks in " + std::to_string(met_));
   }
 
  private:

@@ -83,9 +83,8 @@ TEST(unit_lies_inside) {
   CHECK_NEAR(m.square / kMany, 1.0 / 3, 5 * std::sqrt(4.0 / 45 / kMany));
 }
 
-// A source of one given word, to see the ends of the range.
 TEST(unit_of_the_last_word_is_below_one) {
-  // counters were searched for words that begin with 24 ones: the likeliest place for rounding up to 1
+  // words that begin with 24 ones: where a float could round up to 1
   int seen = 0;
   for (std::uint32_t event = 0; seen < 3 && event < (1u << 26); ++event) {
     Draws<float> look(9, 0, event, 0);
