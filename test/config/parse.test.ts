@@ -113,7 +113,7 @@ test.each<[CommandName, Record<string, unknown>, unknown, string]>([
   ],
   ['train', { ...train, width: '10' }, {}, '--heads: got 4, which does not divide the width 10'],
   ['train', train, { width: 10, heads: 3 }, 'configuration file: heads: got 3, which does not divide the width 10'],
-  ['train', { ...train, representation: 'head3' }, {}, '--representation: got head3, but the head has headLayers = 2'],
+  ['train', { ...train, representation: 'head5' }, {}, '--representation: got head5, but the head has headLayers = 4'],
   ['train', train, { epoch: 3 }, 'configuration file: unknown key "epoch"; the nearest valid name is "epochs"'],
   ['train', train, JSON.parse('{"__proto__": 3}'), 'unknown key "__proto__"'],
   ['train', train, { epochs: '3' }, 'configuration file: epochs: got "3", allowed: a whole number'],

@@ -184,8 +184,8 @@ describe('a folder that is no whole run is refused in one line', () => {
     copyFileSync(path.join(other, 'autoencoder.safetensors'), path.join(model, 'autoencoder.safetensors'));
     await refused(/autoencoder\.safetensors: reads 8 numbers an event, not 16; it is another run's/);
     const config = path.join(model, 'config.json');
-    writeFileSync(config, readFileSync(config, 'utf8').replace('"pool"', '"head3"'));
-    await refused(/encoder\.safetensors: has no representation head3; it is another run's/);
+    writeFileSync(config, readFileSync(config, 'utf8').replace('"pool"', '"head9"'));
+    await refused(/encoder\.safetensors: has no representation head9; it is another run's/);
   });
 
   test("a comparator is another run's", async () => {
