@@ -1,20 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { auc, deLongError, hanleyMcNeilError } from '../../src/evaluate/auc.js';
 import { bootstrap, bootstrapError, draws } from '../../src/evaluate/bootstrap.js';
 import { efficiencyAtFpr, rejectionAtEfficiency, roc, type Roc } from '../../src/evaluate/roc.js';
 import { maximumSic, sicAtFpr, sicPerVertex } from '../../src/evaluate/sic.js';
 import { readSafetensors } from '../../src/model/safetensors.js';
+import { goldenPath } from '../support/golden.js';
 import { generator } from './random.js';
 
 // The whole reference set where it is at hand, else the copy in this repository, which leaves out the case `large`.
-const root = join(import.meta.dirname, '../..');
-const shared = join(process.env['ANOMALYCLR_SHARED'] ?? join(root, '../shared'), 'golden/metrics');
-const folder = existsSync(join(shared, 'cases.safetensors')) ? shared : join(root, 'test/golden/metrics');
-const json = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8'), (_, v) =>
+const json = JSON.parse(readFileSync(goldenPath('metrics/cases.json')!, 'utf8'), (_, v) =>
   v === 'inf' ? Infinity : v === '-inf' ? -Infinity : v === 'nan' ? NaN : v,
 );
-const { tensors } = await readSafetensors(join(folder, 'cases.safetensors'));
+const { tensors } = await readSafetensors(goldenPath('metrics/cases.safetensors')!);
 const numbers = (name: string): number[] => Array.from(tensors.get(name)!.data as Float64Array);
 const cases = Object.keys(json).filter(name => !name.startsWith('_'));
 const has = (name: string) => tensors.has(`${name}/score`);

@@ -42,7 +42,7 @@ test.each([
 
 test('the patterns above find what they are for', () => {
   expect(
-    ['/home/me/x', "'/work/main'", '/tmp/a'].every(text =>
+    ['/home/me/x', "'/Users/me/x'", '/tmp/a'].every(text =>
       /(?<![\w.$}])\/(?:home\/\w|root\/|work\/|Users\/\w|tmp\/\w)/.test(text),
     ),
   ).toBe(true);
