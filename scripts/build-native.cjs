@@ -4,6 +4,7 @@
 // ANOMALYCLR_NATIVE=skip does nothing; =require makes whatever is missing an error, under --optional too.
 'use strict';
 const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { root, findTools, markBuilt } = require('./common.cjs');
@@ -25,23 +26,30 @@ function buildNative({ tests = false, verbose = true } = {}) {
   const { env, missing } = findTools();
   if (missing) return missing;
   const started = new Date();
-  const args = [cmakeJs, 'build', '--directory', root, '--out', buildDir];
-  args.push('--parallel', String(os.availableParallelism()), '--log-level', verbose ? 'info' : 'error');
-  // Never switched off again: that would build everything anew each time the two forms alternate.
-  if (tests) args.push('--CDANOMALYCLR_TESTS=ON');
-  const result = spawnSync(process.execPath, args, {
-    cwd: root,
-    env,
-    encoding: 'utf8',
-    stdio: verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 2 ** 28,
-  });
-  if (result.status !== 0) {
+  const run = (...args) => {
+    const common = ['--directory', root, '--out', buildDir, '--log-level', verbose ? 'info' : 'error'];
+    const result = spawnSync(process.execPath, [cmakeJs, ...args, ...common], {
+      cwd: root,
+      env,
+      encoding: 'utf8',
+      stdio: verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      maxBuffer: 2 ** 28,
+    });
+    if (result.status === 0) return;
     const log = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim();
     throw new Error(`compilation failed${log === '' ? '' : `:\n${log.split('\n').slice(-40).join('\n')}`}`);
-  }
+  };
+  // A folder that is configured is not configured again by itself. The tests are never switched off again: that would
+  // build everything anew each time the two forms alternate.
+  if (tests && !testsConfigured()) run('configure', '--CDANOMALYCLR_TESTS=ON');
+  run('build', '--parallel', String(os.availableParallelism()));
   markBuilt(path.join(buildDir, '.built'), tests ? 'tests\n' : '', started);
   return undefined;
+}
+
+function testsConfigured() {
+  const cache = path.join(buildDir, 'CMakeCache.txt');
+  return fs.existsSync(cache) && /^ANOMALYCLR_TESTS:BOOL=ON$/m.test(fs.readFileSync(cache, 'utf8'));
 }
 
 module.exports = { buildDir, buildNative };
