@@ -2,7 +2,7 @@
 #include <napi.h>
 
 #include "binding/recipe_args.h"
-#include "binding/trainer_session.h"
+#include "binding/classes.h"
 #include "binding/worker.h"
 #include "core/thread_pool.h"
 #include "kernels/ops.h"

@@ -1,6 +1,6 @@
 // The Autoencoder as JavaScript sees it: class Autoencoder(config), float or double by config.precision.
 #include "binding/session.h"
-#include "binding/trainer_session.h"
+#include "binding/classes.h"
 #include "model/autoencoder.h"
 
 namespace aclr::binding {
@@ -26,10 +26,6 @@ AutoencoderConfig autoencoder_config(Napi::Object from) {
 class AnyAutoencoder {
  public:
   virtual ~AnyAutoencoder() = default;
-  struct Call {
-    Worker::Work work;
-    Worker::Done done;
-  };
   virtual Napi::Value layout(Napi::Env) = 0;
   virtual Napi::Value weights(Napi::Env) = 0;
   virtual void set_weights(Napi::Object) = 0;
@@ -167,10 +163,10 @@ class AutoencoderSession : public Session<AutoencoderSession, AnyAutoencoder> {
     use(info)->set_weights(argument(info));
     return info.Env().Undefined();
   }
-  template <AnyAutoencoder::Call (AnyAutoencoder::*METHOD)(Napi::Object)>
+  template <Call (AnyAutoencoder::*METHOD)(Napi::Object)>
   Napi::Value call(const Napi::CallbackInfo& info) {
     const auto impl = use(info);
-    AnyAutoencoder::Call made = ((*impl).*METHOD)(argument(info));
+    Call made = ((*impl).*METHOD)(argument(info));
     return run(info.Env(), impl.hold, std::move(made.work), std::move(made.done));
   }
 };

@@ -59,6 +59,12 @@ inline OptimiserConfig optimiser_of(Napi::Object from) {
   return config;
 }
 
+// What one call does off the event loop, and what it hands back.
+struct Call {
+  Worker::Work work;
+  Worker::Done done;
+};
+
 // Self is the ObjectWrap class, Impl what does the work (shared with a running job, so that dispose() cannot pull it
 // from under one).
 template <class Self, class Impl>

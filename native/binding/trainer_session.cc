@@ -1,4 +1,4 @@
-#include "binding/trainer_session.h"
+#include "binding/classes.h"
 
 #include "binding/recipe_args.h"
 #include "binding/session.h"
@@ -52,10 +52,6 @@ TokenBlock<T> tokens_of(Napi::Object from, int features) {
 class AnyTrainer {
  public:
   virtual ~AnyTrainer() = default;
-  struct Call {
-    Worker::Work work;
-    Worker::Done done;
-  };
   virtual Napi::Value layout(Napi::Env) = 0;
   virtual Napi::Value weights(Napi::Env) = 0;
   virtual void set_weights(Napi::Object) = 0;
@@ -217,10 +213,10 @@ class TrainerSession : public Session<TrainerSession, AnyTrainer> {
     use(info)->set_recipe(info[0]);
     return info.Env().Undefined();
   }
-  template <AnyTrainer::Call (AnyTrainer::*METHOD)(Napi::Object)>
+  template <Call (AnyTrainer::*METHOD)(Napi::Object)>
   Napi::Value call(const Napi::CallbackInfo& info) {
     const auto impl = use(info);
-    AnyTrainer::Call made = ((*impl).*METHOD)(argument(info));
+    Call made = ((*impl).*METHOD)(argument(info));
     return run(info.Env(), impl.hold, std::move(made.work), std::move(made.done));
   }
 };

@@ -1,8 +1,5 @@
 import type { EncoderConfig, WeightInfo } from '../addon.js';
 
-/** Number of features of an object: pt, eta, phi (or its sine and cosine) and four flags. */
-export type FeatureCount = 7 | 8;
-
 /**
  * Names, shapes and places of an encoder's weights in its flat array; the addon's own list is the same (tested). The
  * names are those of the published PyTorch model, so that its checkpoints load.

@@ -1,4 +1,4 @@
-// The Trainer as JavaScript sees it: class Trainer(config), float or double by config.precision.
+// The classes that JavaScript gets; each lives in the file of its name.
 #pragma once
 #include <napi.h>
 
