@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { packageRoot } from '../src/addon.js';
 import { presets, type Recipe } from '../src/config/recipe.js';
+import { scenario } from '../src/config/recipes/reconstruction.js';
 import type { EncoderConfig } from '../src/engine/index.js';
 import type { EventBatch } from '../src/events/event-batch.js';
 import { readAll } from '../src/read/index.js';
@@ -32,6 +33,22 @@ export const demo: EncoderConfig = {
 export const words = ({ width, layers }: EncoderConfig): string => `width ${width}, ${layers} layers`;
 
 export const recipe: Recipe = presets['default'];
+
+/**
+ * What the PyTorch peer does: 3.3, 3.3 and 6.2 objects in the three views of the sample. A third of the anomalous views
+ * each gets objects up to the free slots, split objects, shifted momenta.
+ */
+const physical = presets['paper'].physical;
+export const peerRecipe: Recipe = {
+  name: 'peer',
+  anchor: [],
+  physical,
+  anomalous: [
+    scenario('add_objects', { augmentation: 'add_objects' }, []),
+    scenario('redistribute', { augmentation: 'redistribute' }, []),
+    scenario('shift_pt', { augmentation: 'shift_pt' }, []),
+  ],
+};
 
 /** Background events of the sample, in their order. */
 export async function events(count: number): Promise<EventBatch> {

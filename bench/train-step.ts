@@ -1,22 +1,23 @@
 import type { EncoderConfig, Engine } from '../src/engine/index.js';
 import type { Precision } from '../src/addon.js';
+import type { Recipe } from '../src/config/recipe.js';
 import { initialWeights } from '../src/model/initialise.js';
 import { encoderLayout } from '../src/model/layout.js';
 import { agree, doubles, type Case } from './case.js';
-import { demo, events, places, published, recipe, words } from './setting.js';
+import { demo, events, peerRecipe, places, published, recipe, words } from './setting.js';
 
 const pool = 20_000;
 const rate = 1e-3;
 
 /** A training step: three views, three encodings, loss, gradient, Adam. */
-function trainStep(config: EncoderConfig, batch: number): Case {
+function trainStep(config: EncoderConfig, loss: string, recipe: Recipe, batch: number): Case {
   return {
     name: 'train-step',
     batch,
-    model: `${words(config)}, anomclr+`,
+    model: `${words(config)}, ${loss}, recipe ${recipe.name}`,
     async open(engine) {
       const sample = await events(pool);
-      const model = open(engine, config, 'f32');
+      const model = open(engine, config, loss, recipe, 'f32');
       let step = 0;
       const request = () => ({
         events: sample,
@@ -28,7 +29,7 @@ function trainStep(config: EncoderConfig, batch: number): Case {
       return {
         run: () => model.step(request()),
         async check() {
-          const reference = open(engine, config, 'f64');
+          const reference = open(engine, config, loss, recipe, 'f64');
           // the loss is a difference of terms about 1 in size that nearly cancel; the second loss depends on every
           // weight that the first step moved, and Adam turns rounding of gradients near 0 into full steps
           for (const tolerance of [1e-5, 1e-4]) {
@@ -44,9 +45,9 @@ function trainStep(config: EncoderConfig, batch: number): Case {
   };
 }
 
-function open(engine: Engine, config: EncoderConfig, precision: Precision) {
+function open(engine: Engine, config: EncoderConfig, loss: string, recipe: Recipe, precision: Precision) {
   const model = engine.contrastive(
-    { ...config, precision, loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam', clip: 1 } },
+    { ...config, precision, loss, temperature: 0.1, optimiser: { kind: 'adam', clip: 1 } },
     recipe,
   );
   const weights = initialWeights(encoderLayout(config), 1, 'f32');
@@ -54,4 +55,8 @@ function open(engine: Engine, config: EncoderConfig, precision: Precision) {
   return model;
 }
 
-export const trainSteps: Case[] = [...[128, 512, 2048].map(batch => trainStep(published, batch)), trainStep(demo, 512)];
+export const trainSteps: Case[] = [
+  ...[128, 512, 2048].map(batch => trainStep(published, 'anomclr', peerRecipe, batch)),
+  trainStep(published, 'anomclr+', peerRecipe, 512),
+  trainStep(demo, 'anomclr+', recipe, 512),
+];
