@@ -34,8 +34,8 @@ TrainerConfig trainer_config(Napi::Object from) {
 
 // Rows of features {x, offsets}, every offset checked.
 template <class T>
-TokenBlock<T> tokens_of(Napi::Object from, int features) {
-  TokenBlock<T> block;
+TokenRows<T> tokens_of(Napi::Object from, int features) {
+  TokenRows<T> block;
   block.x = copy_of<T>(from, "x");
   block.offsets = copy_of<std::int32_t>(from, "offsets");
   const std::vector<std::int32_t>& o = block.offsets;
@@ -109,7 +109,7 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   Call step_on_views(Napi::Object from) override {
     const Napi::Value given = from.Get("views");
     if (!given.IsArray() || given.As<Napi::Array>().Length() < 2) fail(from.Env(), "views must be an array of two or three");
-    auto views = std::make_shared<std::array<TokenBlock<T>, kViews>>();
+    auto views = std::make_shared<ViewRows<T>>();
     const auto array = given.As<Napi::Array>();
     for (std::uint32_t v = 0; v < std::min<std::uint32_t>(array.Length(), kViews); ++v)
       (*views)[v] = tokens_of<T>(object_of(array.Get(v), "a view"), features_);
@@ -134,23 +134,23 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   }
 
   Call reps(Napi::Object from) override {
-    auto block = std::make_shared<TokenBlock<T>>(tokens_of<T>(from, features_));
+    auto block = std::make_shared<TokenRows<T>>(tokens_of<T>(from, features_));
     auto out = std::make_shared<std::vector<T>>(std::size_t(block->events()) * trainer_.encoder().rep_row());
     return {[self = this->shared_from_this(), block, out] {
-              self->trainer_.reps_of(*block, out->data());
+              self->trainer_.reps_of(ThreadPool::global(), *block, out->data());
               return Status();
             },
             [out](Napi::Env env) { return array_from(env, *out); }};
   }
 
   Call gradients(Napi::Object from) override {
-    auto block = std::make_shared<TokenBlock<T>>(tokens_of<T>(from, features_));
+    auto block = std::make_shared<TokenRows<T>>(tokens_of<T>(from, features_));
     auto dreps = std::make_shared<std::vector<T>>(
         copy_of<T>(from, "dreps", std::size_t(block->events()) * trainer_.encoder().rep_row()));
     auto dweights = std::make_shared<std::vector<T>>(trainer_.weights().size());
     auto dx = std::make_shared<std::vector<T>>(block->x.size());
     return {[self = this->shared_from_this(), block, dreps, dweights, dx] {
-              self->trainer_.gradients_of(*block, dreps->data(), dweights->data(), dx->data());
+              self->trainer_.gradients_of(ThreadPool::global(), *block, dreps->data(), dweights->data(), dx->data());
               return Status();
             },
             [dweights, dx](Napi::Env env) {

@@ -59,11 +59,11 @@ const Choice& choice() {
 }  // namespace
 
 template <>
-const Ops<float>& ops<float>() {
+const Ops<float>& ops<float>(Products) {
   return *choice().chosen.f32;
 }
 template <>
-const Ops<double>& ops<double>() {
+const Ops<double>& ops<double>(Products) {
   return *choice().chosen.f64;
 }
 const char* target_error() { return choice().error.empty() ? nullptr : choice().error.c_str(); }

@@ -5,8 +5,8 @@
 #define ACLR_TABLE(TARGET, T)                                                                                       \
   {#TARGET,                   TARGET::packed_size<T>,    TARGET::pack<T>,          TARGET::gemm<T>,                 \
    TARGET::layer_norm<T>,     TARGET::layer_norm_backward<T>, TARGET::attention<T>, TARGET::attention_backward<T>,  \
-   TARGET::column_sums<T>,    TARGET::dropout<T>,        TARGET::relu_backward<T>, TARGET::dropout_keep,            \
-   TARGET::adam<T>,           TARGET::log_sum_exp<T>,    TARGET::weigh<T>}
+   TARGET::affine<T>,         TARGET::column_sums<T>,    TARGET::dropout<T>,        TARGET::relu_backward<T>, TARGET::dropout_keep,            \
+   TARGET::adam<T>,           TARGET::log_sum_exp<T>,    TARGET::weigh<T>,         TARGET::peak<T>}
 
 #define ACLR_DEFINE_TABLES(TARGET)                                 \
   extern const Ops<float> TARGET##_f32 = ACLR_TABLE(TARGET, float); \

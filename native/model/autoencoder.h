@@ -37,8 +37,8 @@ class Autoencoder {
 
  private:
   struct Tape {
-    std::vector<std::vector<T>> out;  // of every layer
-    std::vector<T> dy, dx, pack;
+    std::vector<Buffer<T>> out;  // of every layer
+    Buffer<T> dy, dx, pack;
   };
   void forward(const T* weights, const T* x, int rows, Tape& tape) const;
   bool activated(std::size_t layer) const;

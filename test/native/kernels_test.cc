@@ -153,10 +153,11 @@ TEST(layer_norm) {
     const std::size_t count = std::size_t(rows) * d;
     const auto branch = random.normals<T>(count), gain = random.normals<T>(d), offset = random.normals<T>(d);
     Guarded<T> x(random.normals<T>(count, 3)), separate(count), normal(count), rstd(rows);
-    const bool with_branch = random.coin();
+    const bool with_branch = random.coin(), with_keep = with_branch && random.coin();
+    const auto keep = random.keeps(count);
     Guarded<T>& out = random.coin() ? x : separate;
     op.layer_norm({rows, d, x.data(), with_branch ? branch.data() : nullptr, gain.data(), offset.data(), out.data(),
-                   normal.data(), rstd.data()});
+                   normal.data(), rstd.data(), with_keep ? keep.data() : nullptr, T(256.0 / 230)});
     Outputs made;
     for (Guarded<T>* g : {&x, &separate, &normal}) made.add(*g);
     for (std::size_t r = 0; r < rstd.size(); ++r) rstd[r] *= T(1e-3);  // one entry a row: up to 316
@@ -185,9 +186,14 @@ TEST(layer_norm_backward) {
     for (T& r : rstd) r = T(random.uniform(0.1, 3));
     Guarded<T> dout(random.normals<T>(count)), separate(count), dgain(random.normals<T>(d)), doffset(random.normals<T>(d));
     Guarded<T>& ds = random.coin() ? dout : separate;
-    op.layer_norm_backward({rows, d, dout.data(), normal.data(), rstd.data(), gain.data(), ds.data(), dgain.data(), doffset.data()});
+    const bool with_keep = random.coin();
+    const auto keep = random.keeps(count);
+    Guarded<T> dbranch(count), out(count);
+    op.layer_norm_backward({rows, d, dout.data(), normal.data(), rstd.data(), gain.data(), ds.data(), dgain.data(), doffset.data(),
+                            with_keep ? keep.data() : nullptr, T(256.0 / 230), dbranch.data()});
+    op.affine(normal.data(), gain.data(), doffset.data(), rows, d, out.data());
     Outputs made;
-    for (Guarded<T>* g : {&dout, &separate, &dgain, &doffset}) made.add(*g);
+    for (Guarded<T>* g : {&dout, &separate, &dgain, &doffset, &dbranch, &out}) made.add(*g);
     return made;
   });
 }
@@ -211,7 +217,7 @@ struct AttentionCase {
     for (int e = random.integer(0, 4); e > 0; --e) {
       const int n = sizes[random.integer(0, 5)];
       offsets.push_back(offsets.back() + n);
-      pairs += std::size_t(heads) * n * n;
+      pairs += std::size_t(heads) * n * padded_keys(n);
     }
     tokens = static_cast<std::size_t>(offsets.back());
     qkv = random.normals<T>(tokens * 3 * d);
@@ -253,7 +259,8 @@ TEST(attention_by_its_definition) {
       for (int e = 0; e < c.events(); ++e) {
         const int first = c.offsets[e], n = c.offsets[e + 1] - first;
         const auto qkv = [&](int token, int part, int column) { return c.qkv[std::size_t(first + token) * 3 * c.d + part * c.d + column]; };
-        for (int h = 0; h < c.heads; ++h, at += std::size_t(n) * n)
+        const int row = padded_keys(n);
+        for (int h = 0; h < c.heads; ++h, at += std::size_t(n) * row)
           for (int i = 0; i < n; ++i) {
             std::vector<double> weight(n);
             double sum = 0;
@@ -265,10 +272,11 @@ TEST(attention_by_its_definition) {
             for (int w = 0; w < width; ++w) {
               double want = 0;
               for (int j = 0; j < n; ++j)
-                want += weight[j] / sum * (c.with_keep ? c.keep[at + i * n + j] * 256.0 / 230 : 1) * qkv(j, 2, h * width + w);
+                want += weight[j] / sum * (c.with_keep ? c.keep[at + i * row + j] * 256.0 / 230 : 1) * qkv(j, 2, h * width + w);
               CHECK_NEAR(mixed[std::size_t(first + i) * c.d + h * width + w], want, 1e-12);
             }
-            for (int j = 0; j < n; ++j) CHECK_NEAR(probs[at + i * n + j], weight[j] / sum, 1e-13);
+            for (int j = 0; j < n; ++j) CHECK_NEAR(probs[at + i * row + j], weight[j] / sum, 1e-13);
+            for (int j = n; j < row; ++j) CHECK(probs[at + i * row + j] == 0);
           }
       }
     }

@@ -128,26 +128,33 @@ TEST(dropout_is_on_in_training_alone) {
 
 // Each place of dropout has a stream of its own, keyed by the event and not by where it stands.
 TEST(dropout_masks_are_all_different) {
-  EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kHard, 16, 2, 3, 16, 4, 1, false, 0.5};
-  Encoder<float> encoder(config);
   Random random(15);
-  const auto weights = random_weights<float>(random, encoder.layout());
-  encoder.pack(weights.data(), false);
-  TokenBlock<float> block;
-  block.x = random.normals<float>(3 * 8 * 7);
-  block.offsets = {0, 8, 16, 24};
-  block.ids = {5, 6, 5};
+  TokenRows<float> rows;
+  rows.x = random.normals<float>(3 * 8 * 7);
+  rows.offsets = {0, 8, 16, 24};
+  rows.ids = {5, 6, 5};
+  const TokenBlock<float> block(rows, 7, 0, 3);
   const std::size_t count = 8 * 16;  // of one event, at every place
+  ThreadPool pool(1);
   const auto masks = [&](const DropoutKey& key) {
-    EncoderTape<float> tape;
-    encoder.forward(weights.data(), block, key, tape);
     std::vector<std::string> out;
-    for (const auto& layer : tape.layers)
-      for (const std::uint8_t* site : {layer.keep_probs.data(), layer.keep_attention.data(), layer.keep_output.data(),
-                                       layer.keep_output.data() + 3 * count}) {
-        for (int e = 0; e < 2; ++e) out.emplace_back(site + e * count, site + (e + 1) * count);
-        CHECK(std::equal(site, site + count, site + 2 * count));  // the same event again
-      }
+    const auto add = [&](const std::uint8_t* site) {
+      for (int e = 0; e < 2; ++e) out.emplace_back(site + e * count, site + (e + 1) * count);
+      CHECK(std::equal(site, site + count, site + 2 * count));  // the same event again
+    };
+    for (int layers = 1; layers <= 3; ++layers) {  // the mask of the hidden units is kept for the last layer alone
+      EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kHard, 16, 2, layers, 16, 4, 1, false, 0.5};
+      Encoder<float> encoder(config);
+      Random any(15);
+      const auto weights = random_weights<float>(any, encoder.layout());
+      encoder.pack(pool, weights.data(), false);
+      EncoderTape<float> tape;
+      EncoderScratch<float> scratch;
+      encoder.forward(weights.data(), block, key, tape, scratch);
+      add(scratch.keep_hidden.data());
+      const auto last = encoder.layer_tape(block, layers - 1, tape);
+      for (const std::uint8_t* site : {last.keep_probs, last.keep_attention, last.keep_output}) add(site);
+    }
     return out;
   };
   auto all = masks({1, 2, 0, true});
@@ -323,7 +330,7 @@ TEST(steps_on_views_equal_steps_on_events) {
   auto one = trainer_of<float>(config), other = trainer_of<float>(config);
   const Recipe<float> recipe = standard_recipe<float>();
   const auto batch = batch_of(events);
-  std::array<TokenBlock<float>, kViews> views;
+  ViewRows<float> views;
   for (int v = 0; v < kViews; ++v)
     for (int i = 0; i < events.events(); ++i) {
       Event<float> event;

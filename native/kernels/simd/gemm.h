@@ -1,6 +1,6 @@
 // Matrix product on vector registers: B lies in panels of kColumns, a tile of kRows x kColumns of C stays in registers
 // over the whole of k. Included by one .cc per target, which sets ACLR_TARGET, ACLR_VECTOR_BYTES and ACLR_ROWS.
-#include "kernels/loops.h"
+#include "kernels/simd/attention.h"
 #include "kernels/targets.h"
 
 namespace aclr::ACLR_TARGET {
@@ -39,11 +39,20 @@ void pack(const T* b, std::ptrdiff_t row, std::ptrdiff_t col, int k, int n, T* p
   }
 }
 
+// `ahead` is a piece of the next panel, to be brought nearer while this tile is computed; so are the rows of C, which
+// would else be waited for in the end.
 template <class T, int ROWS>
-void tile(const Gemm<T>& g, int i, int j, const T* panel) {
+void tile(const Gemm<T>& g, int i, int j, const T* panel, const T* ahead) {
   using V = typename Vector<T>::type;
   constexpr int kLanes = Vector<T>::kLanes;
   V low[ROWS], high[ROWS];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+    const T* row = g.c + (i + r) * g.c_row + j;
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + kColumns<T> - 1, 1);
+    __builtin_prefetch(ahead + r * (64 / static_cast<int>(sizeof(T))), 0, 2);
+  }
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r) low[r] = high[r] = V{};
   const T* a = g.a + i * g.a_row;
@@ -94,12 +103,12 @@ void tile(const Gemm<T>& g, int i, int j, const T* panel) {
 }
 
 template <class T, int ROWS>
-void last_rows(const Gemm<T>& g, int i, int rows, int j, const T* panel) {
+void last_rows(const Gemm<T>& g, int i, int rows, int j, const T* panel, const T* ahead) {
   if constexpr (ROWS > 0) {
     if (rows == ROWS)
-      tile<T, ROWS>(g, i, j, panel);
+      tile<T, ROWS>(g, i, j, panel, ahead);
     else
-      last_rows<T, ROWS - 1>(g, i, rows, j, panel);
+      last_rows<T, ROWS - 1>(g, i, rows, j, panel, ahead);
   }
 }
 
@@ -107,10 +116,29 @@ template <class T>
 void gemm(const Gemm<T>& g) {
   const T* panel = g.packed_b;
   for (int j = 0; j < g.n; j += kColumns<T>, panel += std::ptrdiff_t{g.k} * kColumns<T>) {
+    const T* ahead = panel + std::ptrdiff_t{g.k} * kColumns<T>;
+    constexpr int kPiece = kRows * (64 / static_cast<int>(sizeof(T)));
     int i = 0;
-    for (; i + kRows <= g.m; i += kRows) tile<T, kRows>(g, i, j, panel);
-    if (i < g.m) last_rows<T, kRows - 1>(g, i, g.m - i, j, panel);
+    for (; i + kRows <= g.m; i += kRows, ahead += kPiece) tile<T, kRows>(g, i, j, panel, ahead);
+    if (i < g.m) last_rows<T, kRows - 1>(g, i, g.m - i, j, panel, ahead);
   }
+}
+
+template <class T>
+double peak(long rounds) {
+  using V = typename Vector<T>::type;
+  constexpr int kSums = 12;
+  V sum[kSums];
+  for (int s = 0; s < kSums; ++s) sum[s] = V{} + T(s);
+  const V x = V{} + T(0.999), y = V{} + T(1e-3);
+  for (long r = 0; r < rounds; ++r)
+#pragma GCC unroll 16
+    for (int s = 0; s < kSums; ++s) sum[s] = sum[s] * x + y;
+  T all = 0;
+  for (int s = 0; s < kSums; ++s)
+    for (int l = 0; l < Vector<T>::kLanes; ++l) all += sum[s][l];
+  // the sums stay above 0: what is returned depends on them, so that they are made
+  return 2.0 * kSums * Vector<T>::kLanes * static_cast<double>(rounds) + (all < T(0) ? 1 : 0);
 }
 
 }  // namespace aclr::ACLR_TARGET
