@@ -91,12 +91,16 @@ void tile(const Gemm<T>& g, int i, int j, const T* panel, const T* ahead) {
     }
     return;
   }
+  // All at once by constant indices, so that the accumulators never need addresses.
+  T edge[ROWS][kColumns<T>];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+    *reinterpret_cast<V*>(edge[r]) = low[r];
+    *reinterpret_cast<V*>(edge[r] + kLanes) = high[r];
+  }
   for (int r = 0; r < ROWS; ++r, c += g.c_row) {
-    T edge[kColumns<T>];
-    *reinterpret_cast<V*>(edge) = low[r];
-    *reinterpret_cast<V*>(edge + kLanes) = high[r];
     for (int q = 0; q < columns; ++q) {
-      T x = edge[q] + (g.bias ? g.bias[j + q] : T(0)) + (g.accumulate ? c[q] : T(0));
+      T x = edge[r][q] + (g.bias ? g.bias[j + q] : T(0)) + (g.accumulate ? c[q] : T(0));
       c[q] = g.relu && !(x > T(0)) ? T(0) : x;
     }
   }
