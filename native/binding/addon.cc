@@ -16,7 +16,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   if (target_error() != nullptr) throw Napi::Error::New(env, target_error());
   Napi::Object out = Napi::Object::New(env);
   out.Set("version", ACLR_VERSION);
-  out.Set("target", ops<float>().target);
+  out.Set("target", target_name());
   out.Set("targets", available_targets());
   out.Set("features", cpu_features());
   out.Set("threads", Napi::Number::New(env, ThreadPool::global().threads()));

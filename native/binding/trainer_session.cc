@@ -88,20 +88,29 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   void set_state(Napi::Object from) override { trainer_.state() = state_of<T>(from, trainer_.weights().size()); }
   void set_recipe(Napi::Value recipe) override { trainer_.set_recipe(recipe_of<T>(recipe)); }
 
-  Call step(Napi::Object from) override {
-    auto batch = std::make_shared<TrainBatch<T>>();
+  // The key of an event is its place in the sample, so that the order of a batch changes no draw.
+  static TrainBatch<T> batch_of(Napi::Object from) {
+    TrainBatch<T> batch;
     std::vector<std::int32_t> index;
-    batch->events = events_of<T>(from, &index);
-    // the key of an event is its place in the sample, so that the order of a batch changes no draw
-    batch->ids.assign(index.begin(), index.end());
-    batch->seed = seed_of(from);
-    batch->epoch = word_of(from, "epoch");
+    batch.events = events_of<T>(from, &index);
+    batch.ids.assign(index.begin(), index.end());
+    batch.seed = seed_of(from);
+    batch.epoch = word_of(from, "epoch");
     if (index.empty()) fail(from.Env(), "a step needs at least one event");
+    return batch;
+  }
+
+  Call step(Napi::Object from) override {
+    auto batch = std::make_shared<TrainBatch<T>>(batch_of(from));
     const double rate = number_of(from, "rate", 0, 1e6);
     const bool update = flag_of(from, "update");
+    // made now, while the arrays are there
+    auto next = std::make_shared<std::unique_ptr<TrainBatch<T>>>();
+    if (const Napi::Value given = from.Get("next"); !given.IsUndefined())
+      *next = std::make_unique<TrainBatch<T>>(batch_of(object_of(given, "next")));
     auto result = std::make_shared<StepResult>();
-    return {[self = this->shared_from_this(), batch, rate, update, result] {
-              return self->trainer_.step(ThreadPool::global(), *batch, rate, update, result.get());
+    return {[self = this->shared_from_this(), batch, rate, update, result, next] {
+              return self->trainer_.step(ThreadPool::global(), *batch, rate, update, result.get(), std::move(*next));
             },
             [result](Napi::Env env) { return result_to_js(env, *result); }};
   }
@@ -173,8 +182,10 @@ class TrainerSession : public Session<TrainerSession, AnyTrainer> {
 
   explicit TrainerSession(const Napi::CallbackInfo& info) : Session(info) {
     const Napi::Object from = argument(info);
-    const TrainerConfig config = trainer_config(from);
-    if (is_second(from, "precision", "f32", "f64"))
+    TrainerConfig config = trainer_config(from);
+    const Precision precision = precision_of(from);
+    config.products = precision.products;
+    if (precision.is_double)
       impl_ = std::make_shared<TypedTrainer<double>>(config);
     else
       impl_ = std::make_shared<TypedTrainer<float>>(config);

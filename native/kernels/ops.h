@@ -132,11 +132,12 @@ struct Ops {
 // What matrix products take their factors in. kBf16 rounds both to bfloat16 and sums in T; only float has it.
 enum class Products { kExact, kBf16 };
 
-// The table in use. ANOMALYCLR_TARGET=portable|avx2|avx512|neon forces one; a target that this CPU lacks, or an unknown
+// The table in use. ANOMALYCLR_TARGET=portable|avx2|avx512|avx512bf16|amx|neon forces one; a target that this CPU lacks, or an unknown
 // name, is not taken: target_error() then says so.
 template <class T>
 const Ops<T>& ops(Products products = Products::kExact);
 const char* target_error();
+const char* target_name();
 // Space-separated names of what this CPU can run, best first, and of CPU features seen.
 const char* available_targets();
 const char* cpu_features();

@@ -139,7 +139,13 @@ double peak(long rounds) {
 }
 
 }  // namespace portable
+}  // namespace aclr
+
+#include "kernels/rounded.h"
+
+namespace aclr {
 
 ACLR_DEFINE_TABLES(portable)
+ACLR_DEFINE_BF16_TABLE(portable, rounded)
 
 }  // namespace aclr

@@ -39,32 +39,23 @@ void pack(const T* b, std::ptrdiff_t row, std::ptrdiff_t col, int k, int n, T* p
   }
 }
 
-// `ahead` is a piece of the next panel, to be brought nearer while this tile is computed; so are the rows of C, which
-// would else be waited for in the end.
+// The rows of C that a tile will write, which would else be waited for in the end.
 template <class T, int ROWS>
-void tile(const Gemm<T>& g, int i, int j, const T* panel, const T* ahead) {
-  using V = typename Vector<T>::type;
-  constexpr int kLanes = Vector<T>::kLanes;
-  V low[ROWS], high[ROWS];
+[[gnu::always_inline]] inline void prefetch_rows(const Gemm<T>& g, int i, int j) {
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r) {
     const T* row = g.c + (i + r) * g.c_row + j;
     __builtin_prefetch(row, 1);
     __builtin_prefetch(row + kColumns<T> - 1, 1);
-    __builtin_prefetch(ahead + r * (64 / static_cast<int>(sizeof(T))), 0, 2);
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) low[r] = high[r] = V{};
-  const T* a = g.a + i * g.a_row;
-  for (int p = 0; p < g.k; ++p, panel += kColumns<T>, a += g.a_col) {
-    const V b0 = *reinterpret_cast<const V*>(panel), b1 = *reinterpret_cast<const V*>(panel + kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; ++r) {
-      const T x = a[r * g.a_row];
-      low[r] += x * b0;
-      high[r] += x * b1;
-    }
-  }
+}
+
+// Sums of a tile of C, and what gemm does to them besides.
+template <class T, int ROWS>
+[[gnu::always_inline]] inline void put(const Gemm<T>& g, int i, int j, typename Vector<T>::type (&low)[ROWS],
+                                       typename Vector<T>::type (&high)[ROWS]) {
+  using V = typename Vector<T>::type;
+  constexpr int kLanes = Vector<T>::kLanes;
   const int columns = g.n - j < kColumns<T> ? g.n - j : kColumns<T>;
   T* c = g.c + i * g.c_row + j;
   if (columns == kColumns<T>) {
@@ -104,6 +95,31 @@ void tile(const Gemm<T>& g, int i, int j, const T* panel, const T* ahead) {
       c[q] = g.relu && !(x > T(0)) ? T(0) : x;
     }
   }
+}
+
+// `ahead` is a piece of the next panel, brought nearer while this tile is computed.
+template <class T, int ROWS>
+void tile(const Gemm<T>& g, int i, int j, const T* panel, const T* ahead) {
+  using V = typename Vector<T>::type;
+  constexpr int kLanes = Vector<T>::kLanes;
+  prefetch_rows<T, ROWS>(g, i, j);
+  V low[ROWS], high[ROWS];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+    __builtin_prefetch(ahead + r * (64 / static_cast<int>(sizeof(T))), 0, 2);
+    low[r] = high[r] = V{};
+  }
+  const T* a = g.a + i * g.a_row;
+  for (int p = 0; p < g.k; ++p, panel += kColumns<T>, a += g.a_col) {
+    const V b0 = *reinterpret_cast<const V*>(panel), b1 = *reinterpret_cast<const V*>(panel + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) {
+      const T x = a[r * g.a_row];
+      low[r] += x * b0;
+      high[r] += x * b1;
+    }
+  }
+  put<T, ROWS>(g, i, j, low, high);
 }
 
 template <class T, int ROWS>
@@ -146,3 +162,5 @@ double peak(long rounds) {
 }
 
 }  // namespace aclr::ACLR_TARGET
+
+#include "kernels/rounded.h"

@@ -1,0 +1,25 @@
+// TDPBF16PS on tiles; all else as AVX-512.
+#define ACLR_TARGET amx
+#define ACLR_VECTOR_BYTES 64
+#define ACLR_ROWS 12
+namespace aclr::ACLR_TARGET {
+inline constexpr bool kTurnedRows = true;
+}
+#include "kernels/simd/amx.h"
+#include "kernels/simd/bf16.h"
+
+namespace aclr {
+namespace amx {
+
+void multiply(const Gemm<float>& g, int j, const Chunk& chunk) {
+  const int columns = g.n - j < kPanel ? g.n - j : kPanel;
+  amx_panel(AmxPanel<Bf16>{g.m, columns, chunk.kpairs, reinterpret_cast<const Bf16*>(chunk.pairs), 2 * chunk.row,
+                           reinterpret_cast<const Bf16*>(chunk.panel), g.bias ? g.bias + j : nullptr, g.c + j, g.c_row,
+                           g.accumulate, g.relu});
+}
+
+}  // namespace amx
+
+ACLR_DEFINE_BF16_TABLE(amx, bf16)
+
+}  // namespace aclr
