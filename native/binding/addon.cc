@@ -155,7 +155,7 @@ Napi::Value augment_with_numbers(const Napi::CallbackInfo& call) {
 template <class T>
 Napi::Value loss_of(Napi::Object from) {
   struct Job {
-    std::vector<T> z[3], dz[3];
+    std::vector<T> z[3];  // and then the gradients
     double loss = 0;
   };
   const Napi::Env env = from.Env();
@@ -168,25 +168,23 @@ Napi::Value loss_of(Napi::Object from) {
   auto job = std::make_shared<Job>();
   static const char* const kNames[] = {"z", "zPhysical", "zAnomalous"};
   const int views = loss->info.uses_anomalous ? 3 : 2;
-  for (int v = 0; v < views; ++v) {
-    job->z[v] = copy_of<T>(from, kNames[v], std::size_t(n) * d);
-    job->dz[v].resize(std::size_t(n) * d);
-  }
+  for (int v = 0; v < views; ++v) job->z[v] = copy_of<T>(from, kNames[v], std::size_t(n) * d);
   return Worker::start(
       env,
       [=] {
-        ContrastBatch<T> batch{n, d, {}, d, {}};
-        for (int v = 0; v < views; ++v) {
-          batch.z[v] = job->z[v].data();
-          batch.dz[v] = job->dz[v].data();
-        }
-        return contrast<T>(ThreadPool::global(), *loss, weights, temperature, batch, &job->loss);
+        ContrastBatch<T> batch{n, d, {}, {}};
+        ContrastScratch<T> scratch;
+        for (int v = 0; v < views; ++v) batch.z[v] = batch.dz[v] = job->z[v].data();
+        return contrast<T>(ThreadPool::global(), ops<T>(), *loss, weights, temperature, batch, scratch, &job->loss);
       },
       [=](Napi::Env e) {
         Napi::Object out = Napi::Object::New(e);
         out.Set("loss", job->loss);
         Napi::Array gradients = Napi::Array::New(e);
-        for (int v = 0; v < views; ++v) gradients.Set(static_cast<std::uint32_t>(v), array_from(e, job->dz[v]));
+        for (int v = 0; v < views; ++v) {
+          gradients.Set(static_cast<std::uint32_t>(v), array_from(e, job->z[v]));
+          job->z[v] = {};  // as large batches come near what memory there is
+        }
         out.Set("gradients", gradients);
         return Napi::Value(out);
       });

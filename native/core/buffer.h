@@ -27,10 +27,12 @@ class Buffer {
   }
   ~Buffer() { free(); }
 
-  // Room for `count`; what stood here is lost where that takes more memory than there was.
+  // Room for `count`; what stood here is lost where that takes more memory than there was. Some room is left, as the next
+  // batch may be a little larger.
   T* need(std::size_t count) {
     if (count > count_) {
       free();
+      count += count / 8;
       const std::size_t bytes = count * sizeof(T);
       align_ = bytes >= kHuge ? kHuge : kLine;
       data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{align_}));

@@ -7,7 +7,7 @@ namespace {
 
 // Tokens that go through the encoder together: their activations of one layer stay in a core's cache, and products are
 // tall enough. A small batch is cut finer, so that several threads end together. Blocks depend on the batch alone.
-constexpr int kBlockTokens = 320, kLeastBlockTokens = 96, kBlocks = 16;
+constexpr int kBlockTokens = 320, kLeastBlockTokens = 96, kBlocks = 24;
 // Events of one pass without a backward.
 constexpr int kEmbedEvents = 96;
 
@@ -80,7 +80,7 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, const DropoutK
   ensure_packed(pool, update);
   cut_into_blocks(rows);
   const int blocks = static_cast<int>(blocks_.size());
-  ContrastBatch<T> contrasted{events, d, {}, d, {}};
+  ContrastBatch<T> contrasted{events, d, {}, {}};
   for (int v = 0; v < views(); ++v) {
     contrasted.z[v] = z_[v].need(static_cast<std::size_t>(events) * d);
     if (update) contrasted.dz[v] = dz_[v].need(static_cast<std::size_t>(events) * d);
@@ -99,7 +99,8 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, const DropoutK
       std::copy(rep, rep + d, z_[block.view].data() + std::size_t(i) * d);
     }
   });
-  const Status status = contrast<T>(pool, *loss_, config_.loss_weights, config_.temperature, contrasted, &result->loss);
+  const Status status = contrast<T>(pool, ops<T>(config_.products), *loss_, config_.loss_weights, config_.temperature,
+                                    contrasted, contrast_, &result->loss);
   if (!status.ok() || !update) return status;
 
   const auto add = [&](int b, T* dweights) {

@@ -95,6 +95,7 @@ class Trainer {
   std::vector<EncoderTape<T>> tapes_;  // of the blocks
   Leases<Workspace> workspaces_;
   GradientSlots<T> slots_;
+  ContrastScratch<T> contrast_;
   std::array<Buffer<T>, kViews> z_, dz_;
 };
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Floats, Precision } from '../addon.js';
+import type { Floats } from '../addon.js';
 import type { AutoencoderConfig, AutoencoderModel, Engine } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import { autoencoderLayout } from '../model/layout.js';
@@ -23,7 +23,7 @@ export class Detector {
     engine: Engine,
     private readonly trained: DetectorWeights,
   ) {
-    const precision: Precision = trained.weights instanceof Float64Array ? 'f64' : 'f32';
+    const precision = trained.weights instanceof Float64Array ? 'f64' : 'f32';
     this.model = engine.autoencoder(autoencoderConfig(trained, precision));
     this.model.setWeights(trained.weights);
   }
@@ -47,7 +47,7 @@ export class Detector {
 
 export function autoencoderConfig(
   { widths, activation }: Pick<DetectorWeights, 'widths' | 'activation'>,
-  precision: Precision,
+  precision: AutoencoderConfig['precision'],
 ): AutoencoderConfig {
   return {
     precision,

@@ -171,12 +171,13 @@ TEST(contrastive_losses) {
     for (const int n : {2, 3, 7, 50, 130})
       for (const double temperature : {0.07, 0.5, 5.0})
         for (const LossWeights& weights : {LossWeights{1, 1}, LossWeights{0.3, 1.7}, LossWeights{2.5, 0}}) {
-          const int d = random.integer(1, 9), row = d + random.integer(0, 3), views = loss.info.uses_anomalous ? 3 : 2;
+          const int d = random.integer(1, 9), views = loss.info.uses_anomalous ? 3 : 2;
           std::vector<double> z[3];
           std::vector<Guarded<double>> dz;
-          ContrastBatch<double> batch{n, d, {}, row, {}};
+          ContrastBatch<double> batch{n, d, {}, {}};
+          ContrastScratch<double> scratch;
           for (int v = 0; v < views; ++v) {
-            z[v] = random.normals<double>(std::size_t(n) * row);
+            z[v] = random.normals<double>(std::size_t(n) * d);
             dz.emplace_back(std::size_t(n) * d);
           }
           for (int v = 0; v < views; ++v) {
@@ -184,12 +185,12 @@ TEST(contrastive_losses) {
             batch.dz[v] = dz[v].data();
           }
           double got = 0;
-          CHECK(contrast(pool, loss, weights, temperature, batch, &got).ok());
+          CHECK(contrast(pool, ops<double>(), loss, weights, temperature, batch, scratch, &got).ok());
           ContrastBatch<double> forward = batch;
           std::fill_n(forward.dz, 3, nullptr);
           const auto value = [&] {
             double out = 0;
-            CHECK(contrast(pool, loss, weights, temperature, forward, &out).ok());
+            CHECK(contrast(pool, ops<double>(), loss, weights, temperature, forward, scratch, &out).ok());
             return out;
           };
           CHECK(value() == got);
@@ -197,7 +198,7 @@ TEST(contrastive_losses) {
             CHECK(dz[v].intact());
             for (int k = 0; k < 3; ++k) {
               const int i = random.integer(0, n - 1), c = random.integer(0, d - 1);
-              differences.meet(dz[v][std::size_t(i) * d + c], &z[v][std::size_t(i) * row + c], value,
+              differences.meet(dz[v][std::size_t(i) * d + c], &z[v][std::size_t(i) * d + c], value,
                                std::string(loss.info.name) + " of " + std::to_string(n) + " view " + std::to_string(v), 1e-5);
             }
           }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/rng.h"
+#include "kernels/amx_available.h"
 #include "kernels/targets.h"
 #include "support.h"
 
@@ -43,6 +44,35 @@ const std::vector<const Ops<T>*>& targets() {
   return all;
 }
 
+// Tables whose products are of bfloat16.
+const std::vector<const Ops<float>*>& bf16_targets() {
+  static const std::vector<const Ops<float>*> all = [] {
+    std::vector<const Ops<float>*> found{&portable_bf16};
+#if defined(ACLR_X86)
+    if (runs_avx2()) found.push_back(&avx2_bf16);
+    if (runs_avx512()) found.push_back(&avx512_bf16);
+    if (runs_avx512() && __builtin_cpu_supports("avx512bf16")) found.push_back(&avx512bf16_bf16);
+#if defined(ACLR_AMX)
+    if (runs_avx512() && __builtin_cpu_supports("avx512bf16") && amx_available()) found.push_back(&amx_bf16);
+#endif
+#elif defined(ACLR_ARM64)
+    found.push_back(&neon_bf16);
+#endif
+    return found;
+  }();
+  return all;
+}
+
+// All float tables: everything but gemm is the same for every kind of product.
+const std::vector<const Ops<float>*>& all_float_targets() {
+  static const std::vector<const Ops<float>*> all = [] {
+    auto found = targets<float>();
+    found.insert(found.end(), bf16_targets().begin(), bf16_targets().end());
+    return found;
+  }();
+  return all;
+}
+
 template <class T>
 std::vector<T> as(const std::vector<double>& x) {
   return std::vector<T>(x.begin(), x.end());
@@ -71,7 +101,8 @@ double worst(const std::vector<double>& got, const std::vector<double>& want) {
 
 // `kernel(ops, random)` makes its case from `random`, the same for every target, and returns the outputs.
 template <class Kernel>
-void meet_portable(int cases, double factor, double bound, Kernel kernel) {
+void meet_portable(int cases, double factor, double bound, Kernel kernel,
+                   const std::vector<const Ops<float>*>& float_targets = all_float_targets()) {
   std::map<std::string, double> error;
   for (int seed = 0; seed < cases; ++seed) {
     Random oracle(seed);
@@ -85,7 +116,7 @@ void meet_portable(int cases, double factor, double bound, Kernel kernel) {
       CHECK_FOR(got.intact, where(ops->target, "double"));
       CHECK_FOR(worst(got.values, want.values) <= bound * 1e-8, where(ops->target, "double"));
     }
-    for (const Ops<float>* ops : targets<float>()) {
+    for (const Ops<float>* ops : float_targets) {
       Random random(seed);
       const Outputs got = kernel(*ops, random);
       CHECK_FOR(got.intact, where(ops->target, "float"));
@@ -102,6 +133,9 @@ void meet_portable(int cases, double factor, double bound, Kernel kernel) {
 
 TEST(the_table_in_use_is_one_of_these) {
   bool f32 = false, f64 = false;
+  bool bf16 = false;
+  for (const Ops<float>* table : bf16_targets()) bf16 = bf16 || table == &ops<float>(Products::kBf16);
+  CHECK(bf16);
   for (const Ops<float>* table : targets<float>()) f32 = f32 || table == &ops<float>();
   for (const Ops<double>* table : targets<double>()) f64 = f64 || table == &ops<double>();
   CHECK(f32 && f64);
@@ -136,7 +170,49 @@ TEST(gemm) {
     Outputs out;
     out.add(c);
     return out;
-  });
+  }, targets<float>());
+}
+
+TEST(gemm_of_bf16) {
+  // by the definition, from factors rounded to nearest even; a product of two is exact in double
+  const auto rounded = [](float x) {
+    const auto bits = __builtin_bit_cast(std::uint32_t, x);
+    return double(__builtin_bit_cast(float, (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u));
+  };
+  for (int seed = 0; seed < 300; ++seed) {
+    for (const Ops<float>* op : bf16_targets()) {
+      Random random(seed);
+      const int m = random.integer(1, seed % 10 == 0 ? 200 : 40), n = random.integer(1, 70);
+      const int k = random.integer(random.integer(0, 1), seed % 10 == 1 ? 1100 : 70);  // slices of k, too
+      const bool a_turned = random.coin(), b_turned = random.coin(), bias = random.coin(), accumulate = random.coin(), relu = random.coin();
+      const int spare = random.integer(0, 5), c_row = n + random.integer(0, 9);
+      const std::ptrdiff_t a_row = a_turned ? 1 : k + spare, a_col = a_turned ? m + spare : 1;
+      const std::ptrdiff_t b_row = b_turned ? 1 : n + spare, b_col = b_turned ? k + spare : 1;
+      const auto a = random.normals<float>(std::size_t(m + spare) * (k + spare));
+      const auto b = random.normals<float>(std::size_t(n + spare) * (k + spare));
+      const auto biases = random.normals<float>(n);
+      Guarded<float> packed(op->packed_size(k, n)), c(random.normals<float>(std::size_t(m) * c_row));
+      const std::vector<float> before(c.data(), c.data() + c.size());
+      op->pack(b.data(), b_row, b_col, k, n, packed.data());
+      op->gemm({m, n, k, a.data(), a_row, a_col, packed.data(), bias ? biases.data() : nullptr, c.data(), c_row, accumulate, relu});
+      const std::string where = std::string(op->target) + ", case " + std::to_string(seed);
+      CHECK_FOR(packed.intact() && c.intact(), where);
+      for (int i = 0; i < m; ++i)
+        for (int j = 0; j < c_row; ++j) {
+          if (j >= n) {
+            CHECK_FOR(c[i * c_row + j] == before[i * c_row + j], where);
+            continue;
+          }
+          double want = (accumulate ? before[i * c_row + j] : 0) + (bias ? biases[j] : 0), size = std::abs(want);
+          for (int p = 0; p < k; ++p) {
+            const double product = rounded(a[i * a_row + p * a_col]) * rounded(b[p * b_row + j * b_col]);
+            want += product;
+            size += std::abs(product);
+          }
+          CHECK_FOR(std::abs(c[i * c_row + j] - (relu && want < 0 ? 0 : want)) <= 1e-6 * (1 + size), where);
+        }
+    }
+  }
 }
 
 TEST(layer_norm) {

@@ -348,6 +348,58 @@ TEST(steps_on_views_equal_steps_on_events) {
   CHECK(other->step_on_views(pool, views, 1e-3, true, &b).code() == Code::kInvalidArgument);
 }
 
+// Views made beside the step before are those that would have been made; those of other events are not taken.
+TEST(views_made_ahead) {
+  Random random(16);
+  ThreadPool pool(2);
+  std::vector<TrainBatch<float>> batches;
+  for (const int count : {150, 40, 300, 1, 150}) batches.push_back(batch_of(random_events<float>(random, count), batches.size()));
+  for (const char* name : {"clr", "anomclr"}) {
+    auto plain = trainer_of<float>(small_config(name)), ahead = trainer_of<float>(small_config(name));
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      // every second time another batch is announced than comes
+      const std::size_t announced = (i % 2 == 0 ? i + 1 : i + 3) % batches.size();
+      StepResult a, b, validation;
+      const Status one = plain->step(pool, batches[i], 1e-3, true, &a);
+      const Status other = ahead->step(pool, batches[i], 1e-3, true, &b, std::make_unique<TrainBatch<float>>(batches[announced]));
+      CHECK(one.code() == other.code());
+      if (one.ok()) CHECK(a.loss == b.loss);
+      CHECK(same_bits(plain->weights(), ahead->weights()));
+      if (i == 2) CHECK(ahead->step(pool, batches[4], 0, false, &validation).ok());
+    }
+    ahead->set_recipe({});  // another recipe makes other views
+    plain->set_recipe({});
+    StepResult a, b;
+    CHECK(ahead->step(pool, batches[0], 1e-3, true, &a).ok() && plain->step(pool, batches[0], 1e-3, true, &b).ok());
+    CHECK(a.loss == b.loss);
+  }
+}
+
+// Trained in bfloat16, the loss falls as it does in float, and no thread changes a bit.
+TEST(training_in_bfloat16) {
+  Random random(17);
+  const auto events = random_events<float>(random, 200);
+  const auto train = [&](Products products, int threads) {
+    ThreadPool pool(threads);
+    TrainerConfig config = small_config("anomclr");
+    config.products = products;
+    auto trainer = trainer_of<float>(config);
+    std::vector<double> losses;
+    for (int step = 0; step < 30; ++step) {
+      StepResult result;
+      CHECK(trainer->step(pool, batch_of(events), 1e-2, true, &result).ok());
+      losses.push_back(result.loss);
+    }
+    return losses;
+  };
+  const auto exact = train(Products::kExact, 2), rounded = train(Products::kBf16, 2);
+  CHECK(rounded == train(Products::kBf16, 1));
+  CHECK(rounded != exact);
+  CHECK_NEAR(rounded.front(), exact.front(), 0.02 * std::abs(exact.front()));
+  CHECK(exact.back() < exact.front() - 1);
+  CHECK_NEAR(exact.front() - rounded.back(), exact.front() - exact.back(), 0.1 * (exact.front() - exact.back()));
+}
+
 TEST(one_event_has_no_negatives) {
   Random random(13);
   EventColumns<float> events;

@@ -3,7 +3,8 @@
 #define ACLR_VECTOR_BYTES 64
 #define ACLR_ROWS 12
 namespace aclr::ACLR_TARGET {
-inline constexpr bool kTurnedRows = true;
+inline constexpr bool kRowsTogether = true;
+inline constexpr int kChunkRows = 96;
 }
 #include "kernels/simd/amx.h"
 #include "kernels/simd/bf16.h"

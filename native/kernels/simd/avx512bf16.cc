@@ -3,7 +3,8 @@
 #define ACLR_VECTOR_BYTES 64
 #define ACLR_ROWS 12
 namespace aclr::ACLR_TARGET {
-inline constexpr bool kTurnedRows = false;
+inline constexpr bool kRowsTogether = false;
+inline constexpr int kChunkRows = 72;
 }
 #include "kernels/simd/bf16.h"
 

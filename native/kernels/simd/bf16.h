@@ -2,7 +2,8 @@
 // of rows of A is converted at a time and stays in cache for all panels. Included by one .cc per target, which sets
 // ACLR_TARGET and then defines, in that namespace,
 //   multiply(const Chunk&)   C of one chunk and one panel
-//   kTurnedRows              whether it wants rows side by side, where A is given turned
+//   kRowsTogether            whether it wants the numbers of a row together even where A is given turned
+//   kChunkRows               rows converted at a time
 #include <immintrin.h>
 
 #include "kernels/simd/gemm.h"
@@ -12,7 +13,6 @@ namespace aclr::ACLR_TARGET {
 using Bf16 = std::uint16_t;
 inline constexpr int kPanel = 32;    // columns
 inline constexpr int kSlice = 512;   // of k
-inline constexpr int kChunkRows = 72;
 static_assert(kColumns<float> == kPanel);
 
 // A converted: pair p of row r stands at pairs[r * row + p * col], each two Bf16; kpairs of them, then zeros to a multiple
@@ -108,7 +108,7 @@ inline void gemm_bf16(const Gemm<float>& all) {
       g.c = all.c + i * all.c_row;
       Chunk chunk{converted, (g.k + 31) / 32 * 16, 1, pairs_of(g.k), nullptr};
       const float* a = all.a + i * all.a_row + from * all.a_col;
-      if (!kTurnedRows && all.a_row == 1 && all.a_col != 1) {
+      if (!kRowsTogether && all.a_row == 1 && all.a_col != 1) {
         chunk.row = 1;
         chunk.col = kRoom;
         convert_turned(a, all.a_col, g.m, g.k, converted, kRoom);
