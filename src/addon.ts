@@ -138,6 +138,37 @@ export interface NativeAutoencoder {
   dispose(): void;
 }
 
+/** y = matrix (x - mean); without a matrix y is x. */
+export interface NativePreparation {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** [inputs] */
+  readonly mean: Float64Array;
+  /** [outputs, inputs] */
+  readonly matrix?: Float64Array | undefined;
+}
+
+/** Weights are of the precision of the session. */
+export interface NativeScorerConfig {
+  precision: Precision;
+  /** Read at the columns [from, to) of what `NativeTrainer.embed` gives. Without one, rows take the place of events. */
+  encoder?: EncoderConfig & { weights: Floats; from: number; to: number };
+  preparation: NativePreparation;
+  autoencoder: Pick<AutoencoderConfig, 'widths' | 'activation' | 'activateBottleneck'> & { weights: Floats };
+}
+/** Events, or for a Scorer without an encoder rows x [n, inputs]; all, or those at `index`. */
+export type ScorerInput = ({ events: Columns } | { x: Floats }) & { index?: Int32Array };
+
+export interface NativeScorer {
+  /** Mean squared error of the prepared row of each event. */
+  score(argument: ScorerInput): Promise<Floats>;
+  /** The same at once, on the calling thread, for at most 64 events. */
+  scoreNow(argument: ScorerInput): Floats;
+  /** The columns of the encoder that are scored, [events, to - from]. */
+  embed(argument: { events: Columns; index?: Int32Array }): Promise<Floats>;
+  dispose(): void;
+}
+
 export interface Addon {
   info(): { version: string; target: string; targets: string; features: string; threads: number };
   /** 0 means one per core; returns how many there are now. */
@@ -173,8 +204,11 @@ export interface Addon {
     invarianceWeight?: number;
     anomalyWeight?: number;
   }): Promise<{ loss: number; gradients: Floats[] }>;
+  /** [n, outputs] of x [n, inputs], in the precision of x. */
+  prepare(argument: { preparation: NativePreparation; x: Floats; index?: Int32Array }): Promise<Floats>;
   Trainer: new (config: TrainerConfig) => NativeTrainer;
   Autoencoder: new (config: AutoencoderConfig) => NativeAutoencoder;
+  Scorer: new (config: NativeScorerConfig) => NativeScorer;
 }
 
 const notBuilt =

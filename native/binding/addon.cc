@@ -1,8 +1,9 @@
 // What the addon exports. Meaning (names, defaults, units) is TypeScript's; see src/addon.ts.
 #include <napi.h>
 
-#include "binding/recipe_args.h"
 #include "binding/classes.h"
+#include "binding/model_args.h"
+#include "binding/recipe_args.h"
 #include "binding/worker.h"
 #include "core/thread_pool.h"
 #include "kernels/ops.h"
@@ -197,6 +198,30 @@ Napi::Value contrastive_loss(const Napi::CallbackInfo& call) {
   return loss_of<float>(from);
 }
 
+template <class T>
+Napi::Value prepare_of(Napi::Object from) {
+  auto preparation = std::make_shared<Preparation<T>>(preparation_config(object_of(from.Get("preparation"), "preparation")));
+  auto x = rows_of<T>(from, preparation->inputs());
+  auto y = std::make_shared<std::vector<T>>();
+  return Worker::start(
+      from.Env(),
+      [=] {
+        const std::size_t rows = x->size() / preparation->inputs();
+        y->resize(rows * preparation->outputs());
+        preparation->apply(ThreadPool::global(), x->data(), static_cast<int>(rows), y->data());
+        return Status();
+      },
+      [=](Napi::Env env) { return array_from(env, *y); });
+}
+
+// Rows brought to the scale that a detector reads: {preparation, x} -> y.
+Napi::Value prepare(const Napi::CallbackInfo& call) {
+  const Napi::Object from = object_of(call[0], "the argument");
+  const Napi::Value x = from.Get("x");
+  if (x.IsTypedArray() && x.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array) return prepare_of<double>(from);
+  return prepare_of<float>(from);
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<info>(env));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env));
@@ -206,8 +231,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("augment", Napi::Function::New<augment>(env));
   exports.Set("augmentWithNumbers", Napi::Function::New<augment_with_numbers>(env));
   exports.Set("contrastiveLoss", Napi::Function::New<contrastive_loss>(env));
+  exports.Set("prepare", Napi::Function::New<prepare>(env));
   exports.Set("Trainer", trainer_class(env));
   exports.Set("Autoencoder", autoencoder_class(env));
+  exports.Set("Scorer", scorer_class(env));
   return exports;
 }
 

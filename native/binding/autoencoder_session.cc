@@ -1,27 +1,10 @@
 // The Autoencoder as JavaScript sees it: class Autoencoder(config), float or double by config.precision.
-#include "binding/session.h"
 #include "binding/classes.h"
-#include "model/autoencoder.h"
+#include "binding/model_args.h"
+#include "binding/session.h"
 
 namespace aclr::binding {
 namespace {
-
-AutoencoderConfig autoencoder_config(Napi::Object from) {
-  AutoencoderConfig config;
-  for (const std::int32_t w : copy_of<std::int32_t>(from, "widths")) config.widths.push_back(w);
-  const std::string activation = text_of(from, "activation");
-  if (activation == "relu")
-    config.activation = Activation::kRelu;
-  else if (activation == "leaky_relu")
-    config.activation = Activation::kLeakyRelu;
-  else if (activation == "elu")
-    config.activation = Activation::kElu;
-  else
-    fail(from.Env(), "activation must be relu, leaky_relu or elu");
-  config.activate_bottleneck = flag_of(from, "activateBottleneck");
-  check(from.Env(), config.check());
-  return config;
-}
 
 class AnyAutoencoder {
  public:
@@ -48,7 +31,7 @@ class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_t
   }
 
   Call step(Napi::Object from) override {
-    auto x = rows_of(from);
+    auto x = rows_of<T>(from, model_.features());
     const double rate = number_of(from, "rate", 0, 1e6);
     auto loss = std::make_shared<double>(0);
     return {[self = this->shared_from_this(), x, rate, loss] {
@@ -63,19 +46,19 @@ class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_t
   }
 
   Call score(Napi::Object from) override {
-    auto x = rows_of(from);
+    auto x = rows_of<T>(from, model_.features());
     const int rows = static_cast<int>(x->size() / model_.features());
     auto score = std::make_shared<std::vector<T>>(rows);
     return {[self = this->shared_from_this(), x, rows, score] {
               self->ensure_packed();
-              self->model_.score(ThreadPool::global(), self->weights_.data(), x->data(), rows, score->data(), nullptr);
+              self->model_.score(ThreadPool::global(), self->weights_.data(), x->data(), rows, score->data());
               return Status();
             },
             [score](Napi::Env env) { return Napi::Value(array_from(env, *score)); }};
   }
 
   Call gradients(Napi::Object from) override {
-    auto x = rows_of(from);
+    auto x = rows_of<T>(from, model_.features());
     auto loss = std::make_shared<double>(0);
     auto dweights = std::make_shared<std::vector<T>>();
     return {[self = this->shared_from_this(), x, loss, dweights] {
@@ -93,25 +76,6 @@ class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_t
   }
 
  private:
-  // All rows of x [n, features], or those at `index`.
-  std::shared_ptr<std::vector<T>> rows_of(Napi::Object from) {
-    const std::size_t d = model_.features();
-    const Napi::Value x_value = from.Get("x"), index_value = from.Get("index");
-    const Span<T> x = span_of<T>(x_value, "x");
-    if (x.size % d != 0 || x.size == 0)
-      fail(from.Env(), "x has " + std::to_string(x.size) + " numbers, not a multiple of " + std::to_string(d));
-    if (index_value.IsUndefined()) return std::make_shared<std::vector<T>>(x.data, x.data + x.size);
-    const auto index = span_of<std::int32_t>(index_value, "index");
-    if (index.size == 0) fail(from.Env(), "index is empty");
-    auto rows = std::make_shared<std::vector<T>>();
-    rows->reserve(index.size * d);
-    for (const std::int32_t i : std::vector<std::int32_t>(index.data, index.data + index.size)) {
-      if (i < 0 || static_cast<std::size_t>(i) >= x.size / d)
-        fail(from.Env(), "index names row " + std::to_string(i) + " of " + std::to_string(x.size / d));
-      rows->insert(rows->end(), x.data + i * d, x.data + (i + 1) * d);
-    }
-    return rows;
-  }
   void ensure_packed() {
     if (!packed_) model_.pack(weights_.data(), true);
     packed_ = true;

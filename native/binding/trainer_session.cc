@@ -1,5 +1,6 @@
 #include "binding/classes.h"
 
+#include "binding/model_args.h"
 #include "binding/recipe_args.h"
 #include "binding/session.h"
 #include "model/trainer.h"
@@ -9,25 +10,12 @@ namespace {
 
 TrainerConfig trainer_config(Napi::Object from) {
   TrainerConfig config;
-  EncoderConfig& e = config.encoder;
-  e.features.count = integer_of(from, "features", 7, 8);
-  e.features.pt = is_second(from, "ptFeature", "linear", "log") ? PtFeature::kLog : PtFeature::kLinear;
-  e.features.pt_scale = number_of(from, "ptScale", 1e-9, 1e9);
-  e.mask = is_second(from, "mask", "hard", "continuous") ? Mask::kContinuous : Mask::kHard;
-  e.width = integer_of(from, "width", 1, 4096);
-  e.heads = integer_of(from, "heads", 1, 4096);
-  e.layers = integer_of(from, "layers", 0, 64);
-  e.feed_forward = integer_of(from, "feedForward", 1, 4096);
-  e.output = integer_of(from, "output", 1, 4096);
-  e.head_layers = integer_of(from, "headLayers", 0, 16);
-  e.head_norm = flag_of(from, "headNorm");
-  e.dropout = number_of(from, "dropout", 0, 0.99);
+  config.encoder = encoder_config(from);
   config.loss = text_of(from, "loss");
   config.temperature = number_of(from, "temperature", 1e-6, 1e6);
   config.loss_weights.invariance = number_or(from, "invarianceWeight", 1, 0, 1e6);
   config.loss_weights.anomaly = number_or(from, "anomalyWeight", 1, 0, 1e6);
   config.optimiser = optimiser_of(object_of(from.Get("optimiser"), "optimiser"));
-  check(from.Env(), e.check());
   if (find_loss<float>(config.loss.c_str()) == nullptr) fail(from.Env(), "there is no loss " + config.loss);
   return config;
 }

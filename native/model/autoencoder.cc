@@ -68,21 +68,35 @@ void Autoencoder<T>::pack(const T* weights, bool backward) {
 }
 
 template <class T>
-void Autoencoder<T>::forward(const T* weights, const T* x, int rows, Tape& tape) const {
+void Autoencoder<T>::forward(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape) const {
   tape.out.resize(layers_.size());
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Linear<T>& linear = layers_[l];
     const bool active = activated(l), relu = active && config_.activation == Activation::kRelu;
     const std::size_t count = static_cast<std::size_t>(rows) * linear.out;
     T* y = tape.out[l].need(count);
-    linear.forward(ops<T>(), weights, x, linear.in, rows, y, linear.out, relu);
+    linear.forward(ops<T>(), weights, x, x_row, rows, y, linear.out, relu);
     if (active && !relu) activate(config_.activation, y, count);
     x = y;
+    x_row = linear.out;
   }
 }
 
 template <class T>
-void Autoencoder<T>::score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score, T* out) {
+void Autoencoder<T>::score(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape, T* score) const {
+  forward(weights, x, x_row, rows, tape);
+  const int d = features();
+  for (int r = 0; r < rows; ++r) {
+    const T *in = x + r * x_row, *out = tape.out.back().data() + std::size_t(r) * d;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int c = 0; c < d; ++c) sum += (out[c] - in[c]) * (out[c] - in[c]);
+    score[r] = sum / T(d);
+  }
+}
+
+template <class T>
+void Autoencoder<T>::score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score) {
   const int blocks = (rows + kBlockRows - 1) / kBlockRows, d = features();
   // a few tapes serve however many rows there are
   const int tasks = std::min(blocks, 4 * pool.threads());
@@ -90,18 +104,7 @@ void Autoencoder<T>::score(ThreadPool& pool, const T* weights, const T* x, int r
   pool.run(tasks, [&](int task) {
     for (int b = task; b < blocks; b += tasks) {
       const int first = b * kBlockRows, count = std::min(kBlockRows, rows - first);
-      const T* in = x + std::size_t(first) * d;
-      forward(weights, in, count, tapes_[task]);
-      const T* y = tapes_[task].out.back().data();
-      for (int r = 0; r < count; ++r) {
-        T sum = 0;
-        for (int c = 0; c < d; ++c) {
-          const T difference = y[std::size_t(r) * d + c] - in[std::size_t(r) * d + c];
-          sum += difference * difference;
-        }
-        score[first + r] = sum / T(d);
-      }
-      if (out != nullptr) std::copy(y, y + std::size_t(count) * d, out + std::size_t(first) * d);
+      this->score(weights, x + std::size_t(first) * d, d, count, tapes_[task], score + first);
     }
   });
 }
@@ -117,7 +120,7 @@ double Autoencoder<T>::loss(ThreadPool& pool, const T* weights, const T* x, int 
     Tape& tape = tapes_[b];
     const int first = b * kBlockRows, count = std::min(kBlockRows, rows - first);
     const T* in = x + std::size_t(first) * d;
-    forward(weights, in, count, tape);
+    forward(weights, in, d, count, tape);
     T* dy = tape.dy.need(std::size_t(count) * widest);
     T* dx = tape.dx.need(std::size_t(count) * widest);
     const T share = T(2.0 / (static_cast<double>(rows) * d));

@@ -30,17 +30,21 @@ class Autoencoder {
   int features() const { return config_.widths.front(); }
   void pack(const T* weights, bool backward);
 
-  // x [rows, features] -> score [rows], and out [rows, features] or null.
-  void score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score, T* out);
-  // Loss over all rows, and its gradient in *gradient (owned here, weight_count long).
-  double loss(ThreadPool& pool, const T* weights, const T* x, int rows, const T** gradient);
-
- private:
+  // What one pass leaves behind, and its working memory. One per thread or block, reused.
   struct Tape {
     std::vector<Buffer<T>> out;  // of every layer
     Buffer<T> dy, dx, pack;
   };
-  void forward(const T* weights, const T* x, int rows, Tape& tape) const;
+
+  // x [rows, features], x_row apart -> score [rows]. Const and thread-safe over different tapes.
+  void score(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape, T* score) const;
+  // The same for dense x of any length, on the pool.
+  void score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score);
+  // Loss over all rows, and its gradient in *gradient (owned here, weight_count long).
+  double loss(ThreadPool& pool, const T* weights, const T* x, int rows, const T** gradient);
+
+ private:
+  void forward(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape) const;
   bool activated(std::size_t layer) const;
 
   AutoencoderConfig config_;

@@ -3,6 +3,8 @@ import type {
   Columns,
   EncoderConfig,
   Floats,
+  NativePreparation,
+  NativeScorerConfig,
   OptimiserState,
   StepResult,
   TrainerConfig,
@@ -10,6 +12,10 @@ import type {
 import type { AugmentationInfo, Recipe } from '../config/recipe.js';
 
 export type { AutoencoderConfig, Columns, EncoderConfig, Floats, OptimiserState, StepResult, TrainerConfig };
+/** What gives rows a score: a preparation, and an autoencoder on what it makes of them. */
+export type DetectorConfig = Omit<NativeScorerConfig, 'encoder'>;
+/** What gives events a score: an encoder read at some columns, and a detector on these. */
+export type ScorerConfig = Required<NativeScorerConfig>;
 
 /** One training step: which events, what their random numbers are keyed by, the learning rate. */
 export interface StepRequest {
@@ -50,6 +56,24 @@ export interface AutoencoderModel {
   dispose(): void;
 }
 
+/** A trained detector. Calls are made one at a time. */
+export interface DetectorModel {
+  /** Of each row of x [n, inputs]: the mean squared error of the autoencoder on the prepared row. */
+  score(x: Floats): Promise<Floats>;
+  dispose(): void;
+}
+
+/** A trained encoder and the detector on it. Calls are made one at a time. */
+export interface ScoringModel {
+  /** One score an event. */
+  score(events: Columns): Promise<Floats>;
+  /** The same at once, on the calling thread, for at most 64 events. */
+  scoreNow(events: Columns): Floats;
+  /** What the detector reads, [events, columns]. */
+  embed(events: Columns): Promise<Floats>;
+  dispose(): void;
+}
+
 /** What computes. Adding one: a file with this and a line in engine/index.ts. */
 export interface Engine {
   readonly name: string;
@@ -60,6 +84,10 @@ export interface Engine {
   augmentations(): AugmentationInfo[];
   contrastive(config: TrainerConfig, recipe: Recipe): ContrastiveModel;
   autoencoder(config: AutoencoderConfig): AutoencoderModel;
+  detector(config: DetectorConfig): DetectorModel;
+  scorer(config: ScorerConfig): ScoringModel;
+  /** [n, outputs] of x [n, inputs], in the precision of x; x itself where there is no matrix. */
+  prepare(preparation: NativePreparation, x: Floats): Promise<Floats>;
   /** View 0 (anchor), 1 (physical) or 2 (anomalous) of events under a recipe. */
   augment(
     recipe: Recipe,

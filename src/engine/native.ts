@@ -40,6 +40,21 @@ export function nativeEngine(threads: number): Engine {
         dispose: () => model.dispose(),
       };
     },
+    detector(config) {
+      const model = new addon.Scorer(config);
+      return { score: x => model.score({ x }), dispose: () => model.dispose() };
+    },
+    scorer(config) {
+      const model = new addon.Scorer(config);
+      return {
+        score: events => model.score({ events }),
+        scoreNow: events => model.scoreNow({ events }),
+        embed: events => model.embed({ events }),
+        dispose: () => model.dispose(),
+      };
+    },
+    prepare: async (preparation, x) =>
+      preparation.matrix === undefined || x.length === 0 ? x : addon.prepare({ preparation, x }),
     augment: (recipe, view, events, { seed, epoch, index }) =>
       addon.augment({
         events,

@@ -232,7 +232,40 @@ export class DomainBuilder {
 
 /** Per event 1 where it lies within the domain, 0 where {@link outsideOf} names a boundary it crosses. [batch.count] */
 export function inDomain(domain: Domain, batch: EventBatch): Uint8Array {
-  return Uint8Array.from({ length: batch.count }, (_, e) => (outsideOf(domain, batch, e).length === 0 ? 1 : 0));
+  const { offsets, pt, eta, phi, kind } = batch;
+  const bounds = [...kindNames.map(name => domain.kinds[name].multiplicity), domain.multiplicity];
+  const [pts, etas, phis] = features.map(feature => limitsOf(domain, feature));
+  const inside = new Uint8Array(batch.count);
+  const perCode = new Int32Array(kindNames.length + 2); // last: of all kinds
+  for (let e = 0; e < batch.count; e++) {
+    perCode.fill(0);
+    perCode[kindNames.length + 1] = offsets[e + 1] - offsets[e];
+    let good = true;
+    for (let o = offsets[e]; good && o < offsets[e + 1]; o++) {
+      const k = kind[o];
+      perCode[k]++;
+      good =
+        pt[o] >= pts.min[k] &&
+        pt[o] <= pts.max[k] &&
+        eta[o] >= etas.min[k] &&
+        eta[o] <= etas.max[k] &&
+        phi[o] >= phis.min[k] &&
+        phi[o] <= phis.max[k];
+    }
+    for (let i = 0; good && i < bounds.length; i++)
+      good = perCode[i + 1] >= bounds[i].min && perCode[i + 1] <= bounds[i].max;
+    inside[e] = good ? 1 : 0;
+  }
+  return inside;
+}
+
+/** Bounds of a feature by class code; none for a kind never seen, which shows in the multiplicities. */
+function limitsOf(domain: Domain, feature: (typeof features)[number]): { min: Float64Array; max: Float64Array } {
+  const seen = kindNames.map(name => domain.kinds[name][feature]);
+  return {
+    min: Float64Array.of(0, ...seen.map(summary => summary?.min ?? -Infinity)),
+    max: Float64Array.of(0, ...seen.map(summary => summary?.max ?? Infinity)),
+  };
 }
 
 /**

@@ -111,6 +111,22 @@ function grow<T extends Float32Array | Int32Array | Uint8Array | BigInt64Array>(
   return b;
 }
 
+/** The events `from` to `to - 1` of `batch` as a batch of their own, which shares its columns. */
+export function range(batch: EventBatch, from: number, to: number): EventBatch {
+  if (from === 0 && to === batch.count) return batch;
+  const [first, end] = [batch.offsets[from], batch.offsets[to]];
+  return {
+    count: to - from,
+    offsets: batch.offsets.subarray(from, to + 1).map(offset => offset - first),
+    pt: batch.pt.subarray(first, end),
+    eta: batch.eta.subarray(first, end),
+    phi: batch.phi.subarray(first, end),
+    kind: batch.kind.subarray(first, end),
+    rows: batch.rows.subarray(from, to),
+    ...(batch.eventIds ? { eventIds: batch.eventIds.subarray(from, to) } : {}),
+  };
+}
+
 /** The events at positions `index` of `batch`, in that order, as a new batch. */
 export function take(batch: EventBatch, index: ArrayLike<number>): EventBatch {
   let objects = 0;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { type EventBatch, EventBatchBuilder, take } from '../events/event-batch.js';
+import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch.js';
 import { fileError } from '../files.js';
 import type { BadEvent, EventFile, EventFormat } from './event-file.js';
 import { hdf5 } from './hdf5.js';
@@ -94,13 +94,7 @@ function slabEnd(from: number, slab: number, end: number): number {
 }
 
 function* split(events: EventBatch, size: number): Generator<EventBatch> {
-  if (events.count > 0 && events.count <= size) yield events;
-  else
-    for (let from = 0; from < events.count; from += size)
-      yield take(
-        events,
-        Array.from({ length: Math.min(size, events.count - from) }, (_, i) => from + i),
-      );
+  for (let from = 0; from < events.count; from += size) yield range(events, from, Math.min(events.count, from + size));
 }
 
 /** Events of one or more files in memory, and what they came from. */
@@ -140,7 +134,7 @@ export async function readAll(
     if (before < maxEvents)
       for await (const batch of readEvents(file, { onBadEvent, onSkip: count })) {
         const room = maxEvents - builder.count;
-        builder.addBatch(batch.count <= room ? batch : (split(batch, room).next().value ?? batch));
+        builder.addBatch(range(batch, 0, Math.min(batch.count, room)));
         withIds &&= batch.eventIds !== undefined;
         if (builder.count >= maxEvents) break;
       }

@@ -1,5 +1,5 @@
 import { AnomalyClrError } from '../errors.js';
-import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
+import type { EventBatch } from '../events/event-batch.js';
 import { Kind, type KindName, kindNames, layout } from '../events/objects.js';
 import type { BadEvent, DecodedEvents } from './event-file.js';
 
@@ -34,44 +34,98 @@ export function decodeSlots(
   firstRow: number,
   eventIds?: BigInt64Array,
 ): DecodedEvents {
-  const builder = new EventBatchBuilder();
-  const problems: BadEvent[] = [];
   const events = values.length / valuesPerEvent;
+  const columns = columnsFor(countObjects(values));
+  const offsets = new Int32Array(events + 1);
+  const rows = new Int32Array(events);
+  const problems: BadEvent[] = [];
+  let count = 0;
   for (let e = 0; e < events; e++) {
-    const problem = decodeEvent(values, e * valuesPerEvent, builder);
+    const end = decodeEvent(values, e * valuesPerEvent, columns, offsets[count]);
     const row = firstRow + e;
-    if (problem === undefined) builder.endEvent(row, eventIds?.[e]);
-    else {
-      builder.dropEvent();
-      problems.push({ message: `event ${row}, ${problem}`, row, eventId: eventIds?.[e] });
-    }
+    if (typeof end === 'number') {
+      rows[count++] = row;
+      offsets[count] = end;
+    } else problems.push({ message: `event ${row}, ${end}`, row, eventId: eventIds?.[e] });
   }
-  return { batch: builder.build(), problems };
+  const ids = eventIds && (count === events ? eventIds : idsOf(eventIds, rows.subarray(0, count), firstRow));
+  const objects = offsets[count];
+  const batch = {
+    count,
+    offsets: offsets.subarray(0, count + 1),
+    pt: columns.pt.subarray(0, objects),
+    eta: columns.eta.subarray(0, objects),
+    phi: columns.phi.subarray(0, objects),
+    kind: columns.kind.subarray(0, objects),
+    rows: rows.subarray(0, count),
+  };
+  return { batch: ids ? { ...batch, eventIds: ids } : batch, problems };
 }
 
-/** Adds the objects of the event that begins at `at`; returns what is wrong with it, if anything. */
-function decodeEvent(values: Float32Array | Float64Array, at: number, builder: EventBatchBuilder): string | undefined {
+type Columns = Pick<EventBatch, 'pt' | 'eta' | 'phi' | 'kind'>;
+
+function columnsFor(objects: number): Columns {
+  return {
+    pt: new Float32Array(objects),
+    eta: new Float32Array(objects),
+    phi: new Float32Array(objects),
+    kind: new Uint8Array(objects),
+  };
+}
+
+function countObjects(values: Float32Array | Float64Array): number {
+  let objects = 0;
+  for (let i = 0; i < values.length; i += 4)
+    if (values[i + 3] !== 0 || values[i] !== 0 || values[i + 1] !== 0 || values[i + 2] !== 0) objects++;
+  return objects;
+}
+
+function idsOf(eventIds: BigInt64Array, rows: Int32Array, firstRow: number): BigInt64Array {
+  const ids = new BigInt64Array(rows.length);
+  rows.forEach((row, i) => (ids[i] = eventIds[row - firstRow]));
+  return ids;
+}
+
+/** Puts the objects of the event that begins at `at` into `columns` from `place` on; the place after them, or what is wrong. */
+function decodeEvent(
+  values: Float32Array | Float64Array,
+  at: number,
+  { pt, eta, phi, kind }: Columns,
+  place: number,
+): number | string {
   let group = 0;
   let previous = Infinity;
-  for (let slot = 0; slot < slots; slot++) {
-    const i = at + slot * 4;
+  for (let slot = 0, i = at; slot < slots; slot++, i += 4) {
     const code = values[i + 3];
     if (code === 0 && values[i] === 0 && values[i + 1] === 0 && values[i + 2] === 0) continue;
-    const pt = Math.fround(values[i]);
-    const eta = values[i + 1];
-    const phi = values[i + 2];
+    const momentum = Math.fround(values[i]);
     if (codeOfSlot[slot] !== group) {
       group = codeOfSlot[slot];
       previous = Infinity;
     }
-    const problem =
-      objectProblem(kindOfSlot[slot], values[i], eta, phi, code) ??
-      (pt > previous ? `pT is ${pt} GeV, above the ${previous} GeV before it; pT must fall within a kind` : undefined);
-    if (problem !== undefined) return `slot ${slot} (${kindOfSlot[slot]}): ${problem}`;
-    previous = pt;
-    builder.addObject(pt, eta, Math.max(-pi32, Math.min(pi32, phi)), code); // rounds to float32
+    const eta0 = values[i + 1];
+    const phi0 = values[i + 2];
+    // what objectProblem says in words; NaN passes no comparison
+    const met = group === Kind.met;
+    const good =
+      code === group &&
+      (met ? values[i] >= 0 && eta0 === 0 : momentum > 0 && Math.abs(eta0) <= maxAbsEta) &&
+      values[i] < maxPt &&
+      Math.abs(phi0) <= Math.PI + phiSlack;
+    if (!good || momentum > previous) {
+      const name = kindOfSlot[slot];
+      const problem =
+        objectProblem(name, values[i], eta0, phi0, code) ??
+        `pT is ${momentum} GeV, above the ${previous} GeV before it; pT must fall within a kind`;
+      return `slot ${slot} (${name}): ${problem}`;
+    }
+    previous = momentum;
+    pt[place] = momentum;
+    eta[place] = eta0;
+    phi[place] = phi0 > pi32 ? pi32 : phi0 < -pi32 ? -pi32 : phi0; // rounds to float32
+    kind[place++] = code;
   }
-  return undefined;
+  return place;
 }
 
 function objectProblem(kind: KindName, pt: number, eta: number, phi: number, code: number): string | undefined {

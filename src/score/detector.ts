@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import type { Floats } from '../addon.js';
-import type { AutoencoderConfig, AutoencoderModel, Engine } from '../engine/engine.js';
+import type { Floats, Precision } from '../addon.js';
+import type { AutoencoderConfig, DetectorConfig, DetectorModel, Engine } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import { autoencoderLayout } from '../model/layout.js';
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
 import { flatFrom, parseJson, tensorsOf } from '../model/tensors.js';
-import { prepare, type Preparation } from './prepare.js';
+import type { Preparation } from './prepare.js';
 
 /** An autoencoder and the preparation of what it reads, as they lie in `autoencoder.safetensors`. */
 export interface DetectorWeights {
@@ -17,33 +17,46 @@ export interface DetectorWeights {
 
 /** Gives rows of features an anomaly score. */
 export class Detector {
-  private readonly model: AutoencoderModel;
-
-  constructor(
-    engine: Engine,
-    private readonly trained: DetectorWeights,
-  ) {
-    const precision = trained.weights instanceof Float64Array ? 'f64' : 'f32';
-    this.model = engine.autoencoder(autoencoderConfig(trained, precision));
-    this.model.setWeights(trained.weights);
-  }
-
+  private readonly model: DetectorModel;
   /** Features that it reads of a row. */
-  get inputs(): number {
-    return this.trained.preparation.inputs;
+  readonly inputs: number;
+
+  constructor(engine: Engine, trained: DetectorWeights) {
+    this.inputs = trained.preparation.inputs;
+    this.model = engine.detector(detectorConfig(trained, precisionOf(trained.weights)));
   }
 
-  /** @param rows [n, features] @returns [n], higher is more anomalous: the mean squared error of the prepared row */
+  /** @param rows [n, inputs] @returns [n], higher is more anomalous: the mean squared error of the prepared row */
   async score(rows: Floats): Promise<Float32Array> {
-    if (rows.length === 0) return new Float32Array(0);
-    const scores = await this.model.score(prepare(this.trained.preparation, rows));
-    return scores instanceof Float32Array ? scores : Float32Array.from(scores);
+    return rows.length === 0 ? new Float32Array(0) : toFloat32(await this.model.score(rows));
   }
 
   dispose(): void {
     this.model.dispose();
   }
 }
+
+/** A detector as an engine takes it, its weights cast to `precision`. */
+export function detectorConfig(
+  { preparation, widths, activation, weights }: DetectorWeights,
+  precision: Precision,
+): DetectorConfig {
+  const { inputs, outputs, mean, matrix } = preparation;
+  return {
+    precision,
+    preparation: { inputs, outputs, mean, matrix },
+    autoencoder: {
+      widths: Int32Array.from(widths),
+      activation,
+      activateBottleneck: false,
+      weights: cast(weights, precision),
+    },
+  };
+}
+
+export const precisionOf = (weights: Floats): AutoencoderConfig['precision'] => (weights instanceof Float64Array ? 'f64' : 'f32');
+export const toFloat32 = (x: Floats): Float32Array => (x instanceof Float32Array ? x : Float32Array.from(x));
+const cast = (x: Floats, precision: Precision): Floats => (precision === 'f64' ? Float64Array.from(x) : toFloat32(x));
 
 export function autoencoderConfig(
   { widths, activation }: Pick<DetectorWeights, 'widths' | 'activation'>,

@@ -6,13 +6,13 @@ import { cutScores } from '../evaluate/cuts.js';
 import { curvePoints } from '../evaluate/curve.js';
 import { evaluateMethods, type Evaluation, type ScoredSeed } from '../evaluate/evaluation.js';
 import { roc } from '../evaluate/roc.js';
-import type { EventBatch } from '../events/event-batch.js';
+import { range, type EventBatch } from '../events/event-batch.js';
 import { kindNames } from '../events/objects.js';
 import { seedFolders } from '../model/run-folder.js';
 import { countEvents, readEvents, type OnBadEvent } from '../read/index.js';
 import type { EventPicture, ReportData } from '../report/data.js';
 import { spectrum } from '../report/histogram.js';
-import { fitPreparation, prepare } from './prepare.js';
+import { fitPreparation } from './prepare.js';
 import { Scorer, type Method } from './scorer.js';
 
 export interface EvaluateRequest {
@@ -95,7 +95,7 @@ export async function evaluateRun(request: EvaluateRequest, engine: Engine): Pro
     const empty = samples.find(sample => sample.count === 0);
     if (empty) throw new AnomalyClrError(`${empty.files.join(', ')}: no events to evaluate on`);
     return {
-      ...summarise(samples, scorers[0]),
+      ...(await summarise(samples, scorers[0], engine)),
       seeds: seeds.map(({ seed }) => seed),
       scoredPerSecond: done / Math.max(ours / 1000, 1e-9),
     };
@@ -108,8 +108,7 @@ export async function evaluateRun(request: EvaluateRequest, engine: Engine): Pro
 async function representations(scorer: Scorer, events: EventBatch, sample: Sample): Promise<Floats> {
   const wanted = Math.min(sample.mapWants(), events.count);
   if (wanted === 0) return new Float32Array(0);
-  const rows = await scorer.embed(events);
-  return rows.slice(0, wanted * scorer.representationSize);
+  return scorer.embed(range(events, 0, wanted));
 }
 
 /** What is kept of one sample: scores by method and seed, some representations, the most anomalous events. */
@@ -174,7 +173,11 @@ function picture(label: string, events: EventBatch, event: number, score: number
   return { label, score, row: events.rows[event], ...(eventId === undefined ? {} : { eventId }), objects };
 }
 
-function summarise(samples: readonly Sample[], scorer: Scorer): Pick<EvaluatedRun, 'evaluation' | 'parts'> {
+async function summarise(
+  samples: readonly Sample[],
+  scorer: Scorer,
+  engine: Engine,
+): Promise<Pick<EvaluatedRun, 'evaluation' | 'parts'>> {
   const [background, ...signals] = samples;
   const methods: Record<string, ScoredSeed[]> = {};
   for (const [method, bySeed] of background.scores)
@@ -208,21 +211,23 @@ function summarise(samples: readonly Sample[], scorer: Scorer): Pick<EvaluatedRu
       evaluation,
       curves,
       spectra,
-      map: mapOf(samples, scorer.representationSize),
+      map: await mapOf(samples, scorer.representationSize, engine),
       events: samples.flatMap(({ top }) => top).sort((a, b) => b.score - a.score),
     },
   };
 }
 
 /** The two largest principal components of the background, and every sample on them. */
-function mapOf(samples: readonly Sample[], size: number): ReportData['map'] {
+async function mapOf(samples: readonly Sample[], size: number, engine: Engine): Promise<ReportData['map']> {
   const joined = samples.map(({ mapRows }) => Float32Array.from(mapRows.flatMap(rows => [...rows])));
   const axes = fitPreparation('whiten', joined[0], size);
   if (axes.outputs < 2) return [];
-  return samples.map(({ label }, i) => {
-    const rows = prepare(axes, joined[i]);
-    const column = (c: number) =>
-      Array.from({ length: rows.length / axes.outputs }, (_, r) => rows[r * axes.outputs + c]);
-    return { label, x: column(0), y: column(1) };
-  });
+  return Promise.all(
+    samples.map(async ({ label }, i) => {
+      const rows = await engine.prepare(axes, joined[i]);
+      const column = (c: number) =>
+        Array.from({ length: rows.length / axes.outputs }, (_, r) => rows[r * axes.outputs + c]);
+      return { label, x: column(0), y: column(1) };
+    }),
+  );
 }

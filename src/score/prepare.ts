@@ -1,19 +1,12 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import type { Floats } from '../addon.js';
+import type { Floats, NativePreparation } from '../addon.js';
 import { AnomalyClrError } from '../errors.js';
 
 export type PreparationKind = 'none' | 'standardise' | 'whiten';
 
-/**
- * How rows are brought to one scale before the detector: y = matrix (x - mean), fitted on background alone.
- * `matrix` [outputs, inputs] is absent for `none`.
- */
-export interface Preparation {
+/** How rows are brought to one scale before the detector: y = matrix (x - mean), fitted on background alone. */
+export interface Preparation extends NativePreparation {
   readonly kind: PreparationKind;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly mean: Float64Array;
-  readonly matrix: Float64Array | undefined;
 }
 
 /** Directions whose variance is below this share of the largest are rounding noise and are left out. */
@@ -45,23 +38,6 @@ export function fitPreparation(kind: PreparationKind, x: Floats, d: number): Pre
     for (let c = 0; c < d; c++) matrix[row * d + c] = vectors[component][c] / Math.sqrt(values[component]);
   });
   return { kind, inputs: d, outputs: kept.length, mean, matrix };
-}
-
-/** Applies it to x [n, inputs]; the result [n, outputs] has the precision of x. */
-export function prepare({ inputs: d, outputs: k, mean, matrix }: Preparation, x: Floats): Floats {
-  if (!matrix) return x;
-  const n = x.length / d;
-  const y = x instanceof Float64Array ? new Float64Array(n * k) : new Float32Array(n * k);
-  const centred = new Float64Array(d);
-  for (let r = 0; r < n; r++) {
-    for (let c = 0; c < d; c++) centred[c] = x[r * d + c] - mean[c];
-    for (let o = 0; o < k; o++) {
-      let sum = 0;
-      for (let c = 0, m = o * d; c < d; c++, m++) sum += matrix[m] * centred[c];
-      y[r * k + o] = sum;
-    }
-  }
-  return y;
 }
 
 /** [d, d], from at most some 100,000 rows evenly taken: more change no figure that matters. */

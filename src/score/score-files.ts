@@ -48,32 +48,46 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
   const bar = request.progress?.({ label: 'score', total, unit: 'events' });
   const started = performance.now();
   const counts = { events: 0, skipped: 0, outsideDomain: 0 };
-  const write = async (score: Float32Array, inside: Uint8Array, ids: BigInt64Array | undefined) => {
+  const write = async ({ score, inside, ids }: Rows) => {
     await writer.write(score, inside, hasEventIds ? ids : undefined);
     counts.events += score.length;
-    counts.outsideDomain += inside.reduce((n, flag) => n + (flag ? 0 : 1), 0);
+    for (const flag of inside) counts.outsideDomain += 1 - flag;
     bar?.update(counts.events);
+  };
+  // While the engine scores a batch, the next one is read and checked here and the one before is written.
+  let scoring: Promise<Rows> | undefined;
+  const scored = async (): Promise<Rows | undefined> => {
+    const rows = await scoring;
+    scoring = undefined;
+    return rows;
   };
   try {
     for (const [i, file] of data.entries()) {
       let row = 0;
       const badIds = new Map<number, bigint>();
-      const onSkip = (_: string, bad: BadEvent) => bad.eventId !== undefined && badIds.set(bad.row, bad.eventId);
+      const onSkip = (_: string, bad: BadEvent) => {
+        counts.skipped++;
+        if (bad.eventId !== undefined) badIds.set(bad.row, bad.eventId);
+      };
       for await (const events of readEvents(file, { batch, onBadEvent, onSkip })) {
         if (signal?.aborted)
           throw new AnomalyClrError(`stopped after ${counts.events} events; ${request.out} was not written`);
-        const end = events.rows[events.count - 1] + 1;
-        const placed = place(events, await scorer.score(events), scorer.inDomain(events), blank(row, end, badIds));
-        counts.skipped += end - row - events.count;
-        await write(placed.score, placed.inside, placed.ids);
-        row = end;
+        const from = row;
+        const end = (row = events.rows[events.count - 1] + 1);
+        const inside = scorer.inDomain(events);
+        const before = await scored();
+        scoring = scorer.score(events).then(score => spread(from, end, { score, inside, events }, badIds));
+        scoring.catch(() => undefined); // told where it is awaited, unless another failure comes first
+        if (before) await write(before);
       }
       if (row < sizes[i]) {
-        counts.skipped += sizes[i] - row;
-        const { score, inside, ids } = blank(row, sizes[i], badIds);
-        await write(score, inside, ids);
+        const before = await scored();
+        if (before) await write(before);
+        await write(spread(row, sizes[i], undefined, badIds));
       }
     }
+    const last = await scored();
+    if (last) await write(last);
     await writer.close();
   } catch (error) {
     await writer.abort();
@@ -85,23 +99,34 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
   return { ...counts, seconds: (performance.now() - started) / 1000 };
 }
 
-/** The rows [from, to) of a file as if all were bad events: score NaN, outside the domain. */
-function blank(from: number, to: number, badIds: ReadonlyMap<number, bigint>) {
-  return {
-    from,
-    score: new Float32Array(to - from).fill(NaN),
-    inside: new Uint8Array(to - from),
-    ids: BigInt64Array.from({ length: to - from }, (_, i) => badIds.get(from + i) ?? 0n),
-  };
+/** What is written of some rows of a file. */
+interface Rows {
+  readonly score: Float32Array;
+  readonly inside: Uint8Array;
+  readonly ids: BigInt64Array | undefined;
 }
 
-/** Puts the scores of the good events in their rows. */
-function place(events: EventBatch, scores: Float32Array, flags: Uint8Array, rows: ReturnType<typeof blank>) {
-  const { from, score, inside, ids } = rows;
-  events.rows.forEach((row, i) => {
-    score[row - from] = scores[i];
-    inside[row - from] = flags[i];
-    if (events.eventIds) ids[row - from] = events.eventIds[i];
-  });
-  return rows;
+/** The rows [from, to) of a file: those of `good` as they are, bad ones with score NaN and outside the domain. */
+function spread(
+  from: number,
+  to: number,
+  good: (Pick<Rows, 'score' | 'inside'> & { readonly events: EventBatch }) | undefined,
+  badIds: Map<number, bigint>,
+): Rows {
+  if (good?.events.count === to - from) return { ...good, ids: good.events.eventIds };
+  const score = new Float32Array(to - from).fill(NaN);
+  const inside = new Uint8Array(to - from);
+  const ids = new BigInt64Array(to - from);
+  for (let row = from, i = 0; row < to; row++) {
+    if (good?.events.rows[i] === row) {
+      score[row - from] = good.score[i];
+      inside[row - from] = good.inside[i];
+      ids[row - from] = good.events.eventIds?.[i] ?? 0n;
+      i++;
+    } else {
+      ids[row - from] = badIds.get(row) ?? 0n;
+      badIds.delete(row);
+    }
+  }
+  return { score, inside, ids };
 }

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import * as z from 'zod';
-import type { ContrastiveModel, Engine, Floats } from '../engine/engine.js';
+import type { Engine, Floats, ScoringModel } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import { domainSchema, inDomain, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { readJson } from '../files.js';
 import { loadEncoder } from '../model/encoder-file.js';
 import { runFiles } from '../model/run-folder.js';
-import { Detector, loadDetector } from './detector.js';
+import { Detector, detectorConfig, loadDetector, precisionOf, toFloat32, type DetectorWeights } from './detector.js';
 import { rawFeatureCount, rawFeatures } from './raw-features.js';
-import { columnsOf, rowLength, selectColumns, type RepresentationName } from './representation.js';
+import { columnsOf, rowLength, type RepresentationName } from './representation.js';
 
 const settingsSchema = z.looseObject({
   seed: z.number(),
@@ -24,7 +24,7 @@ export interface Method {
 }
 
 /**
- * A trained run, ready to score events.
+ * A trained run, ready to score events. Calls are made one at a time.
  *
  * @example
  * const scorer = await Scorer.open('runs/demo', openEngine('auto', 0));
@@ -41,10 +41,12 @@ export class Scorer implements Method {
     readonly seed: number,
     readonly domain: Domain,
     private readonly engine: Engine,
-    private readonly encoder: Encoder,
-    private readonly detector: Detector,
+    private readonly representation: RepresentationName,
+    private readonly model: ScoringModel,
+    /** Numbers of the representation that the detector reads. */
+    readonly representationSize: number,
   ) {
-    this.opened.push(encoder, detector);
+    this.opened.push(model);
   }
 
   /** @throws AnomalyClrError where the folder is not a complete run, or its files do not fit together */
@@ -55,14 +57,29 @@ export class Scorer implements Method {
       throw new AnomalyClrError(`${folder}: its training is not complete; finish it with train --resume`);
     const settings = await readJson(files.config, settingsSchema);
     const domain = await readJson(files.domain, domainSchema);
-    const encoder = await Encoder.open(files.encoder, engine, settings.representation as RepresentationName);
-    const detector = await openDetector(files.detector, engine, encoder.size);
-    return new Scorer(folder, settings.loss, settings.seed, domain, engine, encoder, detector);
+    const representation = settings.representation as RepresentationName;
+    const { model, size } = await openModel(engine, files.encoder, files.detector, representation);
+    return new Scorer(folder, settings.loss, settings.seed, domain, engine, representation, model, size);
   }
 
   /** One score per event, higher is more anomalous. */
   async score(events: EventBatch): Promise<Float32Array> {
-    return this.detector.score(await this.encoder.embed(events));
+    return toFloat32(await this.model.score(events));
+  }
+
+  /**
+   * The scores of at most 64 events at once: on the calling thread, without a promise, which for one event takes a
+   * fraction of the time that `score` needs. The same numbers.
+   *
+   * @throws TypeError for more events
+   * @example
+   * const builder = new EventBatchBuilder();
+   * builder.addObject(35.2, 0, 1.1, Kind.met);
+   * builder.endEvent(0);
+   * const [score] = scorer.scoreNow(builder.build());
+   */
+  scoreNow(events: EventBatch): Float32Array {
+    return toFloat32(this.model.scoreNow(events));
   }
 
   /** 1 for events inside the training domain. [events] */
@@ -70,12 +87,9 @@ export class Scorer implements Method {
     return inDomain(this.domain, events);
   }
 
-  /** The representation that the detector reads, [events, columns]. */
+  /** The representation that the detector reads, [events, representationSize]. */
   embed(events: EventBatch): Promise<Floats> {
-    return this.encoder.embed(events);
-  }
-  get representationSize(): number {
-    return this.encoder.size;
+    return this.model.embed(events);
   }
 
   /** What the run was compared with: detectors on raw data and on the same encoder untrained; none where it has none. */
@@ -87,16 +101,15 @@ export class Scorer implements Method {
       ['raw-autoencoder-log', 'log'],
     ] as const) {
       if (!existsSync(files.comparatorDetector(name))) continue;
-      const detector = await openDetector(files.comparatorDetector(name), this.engine, rawFeatureCount);
+      const detector = new Detector(this.engine, await detectorFor(files.comparatorDetector(name), rawFeatureCount));
       this.opened.push(detector);
       methods.push({ name, score: events => detector.score(rawFeatures(events, pt)) });
     }
     if (existsSync(files.untrainedEncoder)) {
-      const encoder = await Encoder.open(files.untrainedEncoder, this.engine, this.encoder.representation);
       const file = files.comparatorDetector('untrained-autoencoder');
-      const detector = await openDetector(file, this.engine, encoder.size);
-      this.opened.push(encoder, detector);
-      methods.push({ name: 'untrained-encoder', score: async events => detector.score(await encoder.embed(events)) });
+      const { model } = await openModel(this.engine, files.untrainedEncoder, file, this.representation);
+      this.opened.push(model);
+      methods.push({ name: 'untrained-encoder', score: async events => toFloat32(await model.score(events)) });
     }
     return methods;
   }
@@ -106,45 +119,27 @@ export class Scorer implements Method {
   }
 }
 
-/** A detector that reads `inputs` numbers an event. */
-async function openDetector(file: string, engine: Engine, inputs: number): Promise<Detector> {
-  const detector = new Detector(engine, await loadDetector(file));
-  if (detector.inputs === inputs) return detector;
-  detector.dispose();
-  throw new AnomalyClrError(`${file}: reads ${detector.inputs} numbers an event, not ${inputs}; it is another run's`);
+/** An encoder read at one representation, with the detector on it. */
+async function openModel(
+  engine: Engine,
+  encoderFile: string,
+  detectorFile: string,
+  representation: RepresentationName,
+): Promise<{ model: ScoringModel; size: number }> {
+  const { config, weights } = await loadEncoder(encoderFile);
+  const [from, to] = columnsOf(representation, config);
+  if (to > rowLength(config))
+    throw new AnomalyClrError(`${encoderFile}: has no representation ${representation}; it is another run's`);
+  const detector = detectorConfig(await detectorFor(detectorFile, to - from), precisionOf(weights));
+  return { model: engine.scorer({ ...detector, encoder: { ...config, weights, from, to } }), size: to - from };
 }
 
-/** An encoder read at one representation. */
-class Encoder {
-  private constructor(
-    readonly representation: RepresentationName,
-    private readonly model: ContrastiveModel,
-    private readonly length: number,
-    private readonly columns: readonly [number, number],
-  ) {}
-
-  static async open(file: string, engine: Engine, representation: RepresentationName): Promise<Encoder> {
-    const { config, weights } = await loadEncoder(file);
-    const columns = columnsOf(representation, config);
-    if (columns[1] > rowLength(config))
-      throw new AnomalyClrError(`${file}: has no representation ${representation}; it is another run's`);
-    const precision = weights instanceof Float64Array ? 'f64' : 'f32';
-    // the loss plays no part in embedding
-    const model = engine.contrastive(
-      { ...config, precision, loss: 'anomclr+', temperature: 1, optimiser: { kind: 'adam' } },
-      { name: 'none', anchor: [], physical: [], anomalous: [] },
+/** A detector that reads `inputs` numbers an event. */
+async function detectorFor(file: string, inputs: number): Promise<DetectorWeights> {
+  const detector = await loadDetector(file);
+  if (detector.preparation.inputs !== inputs)
+    throw new AnomalyClrError(
+      `${file}: reads ${detector.preparation.inputs} numbers an event, not ${inputs}; it is another run's`,
     );
-    model.setWeights(weights);
-    return new Encoder(representation, model, rowLength(config), columns);
-  }
-
-  get size(): number {
-    return this.columns[1] - this.columns[0];
-  }
-  async embed(events: EventBatch): Promise<Floats> {
-    return selectColumns(await this.model.embed(events), this.length, this.columns);
-  }
-  dispose(): void {
-    this.model.dispose();
-  }
+  return detector;
 }

@@ -5,7 +5,7 @@ import { shuffle } from '../events/philox.js';
 import { initialWeights } from '../model/initialise.js';
 import { autoencoderLayout } from '../model/layout.js';
 import { autoencoderConfig, type DetectorWeights } from '../score/detector.js';
-import { fitPreparation, prepare, type PreparationKind } from '../score/prepare.js';
+import { fitPreparation, type PreparationKind } from '../score/prepare.js';
 import { learningRate } from './schedule.js';
 
 export interface DetectorOptions {
@@ -39,9 +39,10 @@ export async function trainDetector(
   options: DetectorOptions,
   watch: { signal?: AbortSignal | undefined; onEpoch?: (epoch: number) => void } = {},
 ): Promise<TrainedDetector> {
-  const preparation = fitPreparation(options.preparation, pick(rows, features, parts.training), features);
-  const x = prepare(preparation, pick(rows, features, parts.training));
-  const held = prepare(preparation, pick(rows, features, parts.validation));
+  const training = pick(rows, features, parts.training);
+  const preparation = fitPreparation(options.preparation, training, features);
+  const x = await engine.prepare(preparation, training);
+  const held = await engine.prepare(preparation, pick(rows, features, parts.validation));
   const widths = detectorWidths(preparation.outputs, options);
   const precision = rows instanceof Float64Array ? 'f64' : 'f32';
   const model = engine.autoencoder(autoencoderConfig({ widths, activation: options.activation }, precision));

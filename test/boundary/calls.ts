@@ -48,10 +48,34 @@ const optimiserFields: Record<string, Field> = {
   'optimiser.eps': number(0, 1, true),
 };
 
+const encoderFields: Record<string, Field> = {
+  features: whole(7, 8), ptFeature: text, ptScale: number(1e-9, 1e9), mask: text, width: whole(1, 4096),
+  heads: whole(1, 4096), layers: whole(0, 64), feedForward: whole(1, 4096), output: whole(1, 4096),
+  headLayers: whole(0, 16), headNorm: flag, dropout: number(0, 0.99),
+}; // prettier-ignore
+const autoencoderFields: Record<string, Field> = {
+  widths: array(Int32Array, 'some'),
+  activation: text,
+  activateBottleneck: flag,
+};
+const preparationFields: Record<string, Field> = {
+  preparation: object,
+  'preparation.inputs': whole(1, 65536),
+  'preparation.outputs': whole(1, 65536),
+  'preparation.mean': array(Float64Array, 'exact'),
+  'preparation.matrix': array(Float64Array, 'exact'),
+};
+
+/** Of either precision. */
+const floats: Field = {
+  wrong: good => array(Float32Array, 'some').wrong(good).filter(value => !(value instanceof Float64Array)),
+}; // prettier-ignore
+
 /** Every function of the addon that takes an object, and every method of fresh sessions. */
 export function calls(addon: Addon = loadAddon()): Record<string, Call> {
   const trainer = new addon.Trainer(samples.trainerConfig());
   const autoencoder = new addon.Autoencoder(samples.autoencoderConfig());
+  const scorer = new addon.Scorer(samples.scorerConfig());
   const [weights, codings] = [trainer.weights().length, autoencoder.weights().length];
   const views = (): unknown[] => [samples.tokens(), samples.tokens(), samples.tokens()];
   const tokens: Record<string, Field> = { x: array(Float32Array, 'exact'), offsets: array(Int32Array, 'exact') };
@@ -98,9 +122,7 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
     'new Trainer': {
       good: samples.trainerConfig,
       fields: {
-        precision: text, features: whole(7, 8), ptFeature: text, ptScale: number(1e-9, 1e9), mask: text,
-        width: whole(1, 4096), heads: whole(1, 4096), layers: whole(0, 64), feedForward: whole(1, 4096),
-        output: whole(1, 4096), headLayers: whole(0, 16), headNorm: flag, dropout: number(0, 0.99), loss: text,
+        precision: text, ...encoderFields, loss: text,
         temperature: number(1e-6, 1e6), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
         ...optimiserFields,
       },
@@ -108,10 +130,23 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
     },
     'new Autoencoder': {
       good: samples.autoencoderConfig,
-      fields: {
-        precision: text, widths: array(Int32Array, 'some'), activation: text, activateBottleneck: flag, ...optimiserFields,
-      },
+      fields: { precision: text, ...autoencoderFields, ...optimiserFields },
       run: a => new addon.Autoencoder(a).dispose(),
+    },
+    'new Scorer': {
+      good: samples.scorerConfig,
+      fields: {
+        precision: text, encoder: { ...object, optional: true }, ...below('encoder', encoderFields),
+        'encoder.weights': array(Float32Array, 'exact'), 'encoder.from': whole(0, 2 ** 20), 'encoder.to': whole(0, 2 ** 20),
+        ...preparationFields, autoencoder: object, ...below('autoencoder', autoencoderFields),
+        'autoencoder.weights': array(Float32Array, 'exact'),
+      },
+      run: a => new addon.Scorer(a).dispose(),
+    },
+    prepare: {
+      good: () => ({ preparation: samples.preparation(), x: samples.rows(), index: Int32Array.of(5, 0) }),
+      fields: { ...preparationFields, ...rows, x: floats },
+      run: a => addon.prepare(a),
     },
     'trainer.setWeights': {
       good: () => ({ weights: new Float32Array(weights) }),
@@ -168,5 +203,15 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
     'autoencoder.gradients': {
       good: () => ({ x: samples.rows(), index: Int32Array.of(3) }), fields: rows, run: a => autoencoder.gradients(a),
     },
+    ...Object.fromEntries(
+      (['score', 'scoreNow', 'embed'] as const).map(method => [
+        `scorer.${method}`,
+        {
+          good: () => ({ events: samples.events(), index: Int32Array.of(1, 4) }),
+          fields: { ...eventFields, index: array(Int32Array, 'any', true) },
+          run: (a: any) => scorer[method](a),
+        },
+      ]),
+    ),
   }; // prettier-ignore
 }

@@ -28,6 +28,7 @@ test('the event loop turns while the engine works', async () => {
     ['step', () => trainer.step({ events, index, seed: 1, epoch: 0, rate: 1e-3, update: true })],
     ['embed', () => trainer.embed({ events })],
     ['score', () => autoencoder.score({ x: samples.rows(100_000) })],
+    ['scorer', () => new addon.Scorer(samples.scorerConfig()).score({ events: samples.manyEvents(20_000) })],
     ['loss', () => addon.contrastiveLoss({ loss: 'ntxent', z, zPhysical: z, events: 4000, dim: 16, temperature: 0.1 })],
   ];
   for (const [name, start] of jobs) expect([name, (await turnsDuring(start())) > 10]).toEqual([name, true]);

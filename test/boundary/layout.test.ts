@@ -1,5 +1,5 @@
 import { loadAddon } from '../../src/addon.js';
-import { autoencoderConfig, trainerConfig } from './samples.js';
+import { autoencoderConfig, preparation, scorerConfig, trainerConfig } from './samples.js';
 
 const addon = loadAddon();
 
@@ -74,11 +74,17 @@ test('weights of an autoencoder', () => {
   ]);
 });
 
-test('arrays are of the precision of their session', () => {
+test('arrays are of the precision of their session', async () => {
   for (const [precision, Type] of [['f32', Float32Array], ['f64', Float64Array]] as const) {
     const trainer = new addon.Trainer({ ...config, precision });
     for (const array of [trainer.weights(), trainer.state().m, trainer.state().v]) expect(array).toBeInstanceOf(Type);
     expect(new addon.Autoencoder(autoencoderConfig({ precision })).weights()).toBeInstanceOf(Type);
+    const x = new Type(4);
+    const prepared = await addon.prepare({ preparation: preparation(), x });
+    expect(prepared).toBeInstanceOf(Type);
+    const { encoder: _, autoencoder, ...parts } = scorerConfig({ precision, preparation: preparation() });
+    const scorer = new addon.Scorer({ ...parts, autoencoder: { ...autoencoder, weights: Type.from(autoencoder.weights) } });
+    for (const scores of [await scorer.score({ x }), scorer.scoreNow({ x })]) expect(scores).toBeInstanceOf(Type);
     const Other = Type === Float32Array ? Float64Array : Float32Array;
     expect(() => trainer.setWeights({ weights: new Other(trainer.weights().length) })).toThrow(TypeError);
   } // prettier-ignore

@@ -2,7 +2,9 @@ import type {
   AutoencoderConfig,
   Columns,
   DoubleColumns,
+  NativePreparation,
   NativeRecipe,
+  NativeScorerConfig,
   TokenRows,
   TrainerConfig,
 } from '../../src/addon.js';
@@ -51,6 +53,24 @@ export function autoencoderConfig(changes: Partial<AutoencoderConfig> = {}): Aut
   return {
     precision: 'f32', widths: Int32Array.of(4, 3, 2, 3, 4), activation: 'relu', activateBottleneck: false,
     optimiser: { kind: 'adam' },
+    ...changes,
+  }; // prettier-ignore
+}
+
+/** Three numbers of four. */
+export function preparation(inputs = 4): NativePreparation {
+  const column = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => Math.cos(i));
+  return { inputs, outputs: 3, mean: column(inputs), matrix: column(3 * inputs) };
+}
+
+/** The encoder of `trainerConfig` read before its head, three numbers of it, an autoencoder on these. */
+export function scorerConfig(changes: Partial<NativeScorerConfig> = {}): NativeScorerConfig {
+  const { precision, loss: _, temperature: __, optimiser: ___, ...encoder } = trainerConfig();
+  return {
+    precision,
+    encoder: { ...encoder, weights: someWeights(595), from: 0, to: 8 },
+    preparation: preparation(8),
+    autoencoder: { widths: Int32Array.of(3, 2, 3), activation: 'elu', activateBottleneck: false, weights: someWeights(17) },
     ...changes,
   }; // prettier-ignore
 }

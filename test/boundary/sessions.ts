@@ -13,6 +13,13 @@ const trainerMethods = [
 ]; // prettier-ignore
 const autoencoderMethods = ['layout', 'weights', 'setWeights', 'step', 'score', 'gradients', 'dispose'];
 
+const scorerMethods = ['score', 'scoreNow', 'embed', 'dispose'];
+const methodsOf: Record<string, string[]> = {
+  Trainer: trainerMethods,
+  Autoencoder: autoencoderMethods,
+  Scorer: scorerMethods,
+};
+
 function freshTrainer(changes = {}): NativeTrainer {
   const trainer = new (loadAddon().Trainer)(samples.trainerConfig(changes));
   trainer.setWeights({ weights: samples.someWeights(trainer.weights().length) });
@@ -36,9 +43,10 @@ const good = (name: string): any => calls()[name]?.good();
 
 export const scenarios: Scenarios = {
   'methods refuse any other this': async () => {
-    const { Trainer, Autoencoder } = loadAddon();
+    const { Trainer, Autoencoder, Scorer } = loadAddon();
     const trainer = freshTrainer();
     const autoencoder = new Autoencoder(samples.autoencoderConfig());
+    const scorer = new Scorer(samples.scorerConfig());
     const meet = async (type: any, methods: string[], prefix: string, others: unknown[]): Promise<void> => {
       assert.deepEqual(
         Object.getOwnPropertyNames(type.prototype)
@@ -63,6 +71,7 @@ export const scenarios: Scenarios = {
       trainer,
       Autoencoder,
     ]);
+    await meet(Scorer, scorerMethods, 'scorer', [...others, ...disguised(scorer), trainer, autoencoder, Scorer]);
     // a change of prototype does not make one of the other
     Object.setPrototypeOf(autoencoder, Trainer.prototype);
     for (const method of trainerMethods)
@@ -74,7 +83,10 @@ export const scenarios: Scenarios = {
     for (const [name, config] of [
       ['Trainer', samples.trainerConfig()],
       ['Autoencoder', samples.autoencoderConfig()],
+      ['Scorer', samples.scorerConfig()],
     ] as const) {
+      const [method] = methodsOf[name];
+      const prefix = name.toLowerCase();
       const Type = addon[name];
       const made = new Type(config);
       for (const self of [undefined, {}, made, Object.create(Type.prototype)])
@@ -83,30 +95,27 @@ export const scenarios: Scenarios = {
       assert.equal(await outcome(() => made.constructor(config)), 'error');
       // new.target may be another: a session of another class, or of none
       class Own extends Type {}
-      assert.ok(new (Own as any)(config).layout().length > 0);
-      for (const target of [Object, Map, addon.Trainer, addon.Autoencoder, function () {}]) {
+      assert.ok((await new (Own as any)(config)[method](good(`${prefix}.${method}`))).length > 0);
+      for (const target of [Object, Map, addon.Trainer, addon.Autoencoder, addon.Scorer, function () {}]) {
         const odd = Reflect.construct(Type, [config], target);
-        await outcome(() => Type.prototype.layout.call(odd));
-        for (const other of [addon.Trainer, addon.Autoencoder])
-          for (const method of Object.getOwnPropertyNames(other.prototype).filter(m => m !== 'constructor'))
-            await outcome(() =>
-              other.prototype[method].call(
-                odd,
-                good(`${other === addon.Trainer ? 'trainer' : 'autoencoder'}.${method}`),
-              ),
-            );
+        await outcome(() => Type.prototype[method].call(odd, good(`${prefix}.${method}`)));
+        for (const [other, methods] of Object.entries(methodsOf))
+          for (const one of methods)
+            await outcome(() => addon[other].prototype[one].call(odd, good(`${other.toLowerCase()}.${one}`)));
       }
       for (const wrong of [undefined, null, 1, 'x', {}, []])
         assert.equal(await outcome(() => new Type(wrong)), 'error');
     }
   },
   'nothing works after dispose, which may be called twice': async () => {
-    const { Autoencoder } = loadAddon();
+    const { Autoencoder, Scorer } = loadAddon();
     const trainer: any = freshTrainer();
     const autoencoder: any = new Autoencoder(samples.autoencoderConfig());
+    const scorer: any = new Scorer(samples.scorerConfig());
     for (const [one, methods, prefix] of [
       [trainer, trainerMethods, 'trainer'],
       [autoencoder, autoencoderMethods, 'autoencoder'],
+      [scorer, scorerMethods, 'scorer'],
     ]) {
       one.dispose();
       assert.equal(one.dispose(), undefined);
@@ -128,6 +137,13 @@ export const scenarios: Scenarios = {
       assert.throws(() => autoencoder[method](good(`autoencoder.${method}`)), isBusy, method);
     assert.equal((await scores).length, 300_000);
     await autoencoder.step(good('autoencoder.step'));
+
+    const scorer: any = new (loadAddon().Scorer)(samples.scorerConfig());
+    const job2 = scorer.score({ events: samples.manyEvents(3000) });
+    for (const method of scorerMethods.filter(m => m !== 'dispose'))
+      assert.throws(() => scorer[method](good(`scorer.${method}`)), isBusy, method);
+    assert.equal((await job2).length, 3000);
+    assert.equal(scorer.scoreNow(good('scorer.scoreNow')).length, 2);
   },
   'a job that fails, and a call that is refused, leave the session free': async () => {
     const trainer = freshTrainer({ loss: 'clr' });
@@ -146,6 +162,15 @@ export const scenarios: Scenarios = {
     assert.throws(() => trainer.weights(), /disposed/);
     assert.deepEqual(await job, want);
     assert.throws(() => trainer.weights(), /disposed/);
+
+    const { Scorer } = loadAddon();
+    const scores = await new Scorer(samples.scorerConfig()).score({ events });
+    const scorer = new Scorer(samples.scorerConfig());
+    const scoring = scorer.score({ events });
+    scorer.dispose();
+    assert.throws(() => scorer.scoreNow({ events }), /disposed/);
+    globalThis.gc?.();
+    assert.deepEqual(await scoring, scores);
   },
   'a session that nobody holds ends its job': async () => {
     const events = samples.manyEvents(1000);
@@ -166,9 +191,10 @@ export const scenarios: Scenarios = {
       ['step', () => stepOn(many, false), a => trainer.step(a)],
       ['embed', () => ({ events: many }), a => trainer.embed(a)],
       ['augment', () => ({ ...all['augment'].good(), events: many }), a => addon.augment(a)],
-      ...['trainer.gradients', 'trainer.reps', 'autoencoder.gradients', 'autoencoder.score', 'contrastiveLoss'].map(
-        name => [name, all[name].good, all[name].run] as [string, () => any, (a: any) => unknown],
-      ),
+      ...[
+        'trainer.gradients', 'trainer.reps', 'autoencoder.gradients', 'autoencoder.score', 'contrastiveLoss', 'prepare',
+        'scorer.score', 'scorer.embed',
+      ].map(name => [name, all[name].good, all[name].run] as [string, () => any, (a: any) => unknown]), // prettier-ignore
     ];
     const copied = (make: () => any): any => structuredClone(make());
     const arraysOf = (value: any): any[] =>
@@ -226,6 +252,7 @@ export const scenarios: Scenarios = {
   'getters that call back find the session busy': async () => {
     const trainer = freshTrainer();
     const events = samples.manyEvents(200);
+    const scorer = new (loadAddon().Scorer)(samples.scorerConfig());
     const refusals: unknown[] = [];
     const attempt = (run: () => unknown): void => {
       try {
@@ -251,11 +278,15 @@ export const scenarios: Scenarios = {
     trainer.setState(nosy(trainer.state(), 'm'));
     trainer.setRecipe([[], [nosy(samples.recipe()[1][0], 'weight')], []]);
     await trainer.embed(nosy({ events }, 'events'));
+    for (const method of ['score', 'scoreNow'] as const) {
+      const argument = { get events() { attempt(() => scorer.scoreNow({ events })); return samples.events(); } }; // prettier-ignore
+      assert.equal((await scorer[method](argument)).length, 5);
+    }
     assert.deepEqual(
       refusals,
       refusals.map(() => 'BUSY'),
     );
-    assert.ok(refusals.length >= 10);
+    assert.ok(refusals.length >= 12);
   },
   'getters that dispose of the session or detach what was read': async () => {
     for (let round = 0; round < 2; round++) {
@@ -264,6 +295,9 @@ export const scenarios: Scenarios = {
       const { rate } = disposing;
       Object.defineProperty(disposing, 'rate', { get: () => (trainer.dispose(), globalThis.gc?.(), rate) });
       assert.equal(await outcome(() => trainer.step(disposing)), 'value');
+      const scorer = new (loadAddon().Scorer)(samples.scorerConfig());
+      const vanishing = { get events() { scorer.dispose(); globalThis.gc?.(); return samples.events(); } }; // prettier-ignore
+      assert.equal(await outcome(() => (round === 0 ? scorer.scoreNow(vanishing) : scorer.score(vanishing))), 'value');
       // what was read first is gone when the rest is
       for (const [name, call] of Object.entries(calls())) {
         const first = call.good();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { loadAddon } from '../../src/addon.js';
+import { loadAddon, type NativeScorerConfig } from '../../src/addon.js';
 import { calls, type Call } from './calls.js';
 import type { Scenarios } from './child.js';
-import { detached, object, replace, told, valueAt } from './fields.js';
+import { array, detached, object, replace, told, valueAt } from './fields.js';
 import * as samples from './samples.js';
 
 /** What came of a call: 'error' where it threw or its promise was rejected, with an Error either way. */
@@ -40,14 +40,18 @@ async function onCalls(names: string[], change: (argument: any) => unknown, what
     await refused(`${what} of ${name}`, () => all[name].run(argument));
   }
 }
-const takeEvents = ['augment', 'augmentWithNumbers', 'trainer.step', 'trainer.embed'];
+const takeEvents = [
+  'augment', 'augmentWithNumbers', 'trainer.step', 'trainer.embed', 'scorer.score', 'scorer.scoreNow', 'scorer.embed',
+]; // prettier-ignore
+const takeRows = ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradients', 'prepare'];
 
 const byCall: Scenarios = Object.fromEntries(
   [
     'randomWords', 'augment', 'augmentWithNumbers', 'contrastiveLoss', 'new Trainer', 'new Autoencoder',
     'trainer.setWeights', 'trainer.setState', 'trainer.setRecipe', 'trainer.step', 'trainer.stepOnViews',
     'trainer.embed', 'trainer.reps', 'trainer.gradients', 'autoencoder.setWeights', 'autoencoder.step',
-    'autoencoder.score', 'autoencoder.gradients',
+    'autoencoder.score', 'autoencoder.gradients', 'new Scorer', 'prepare', 'scorer.score', 'scorer.scoreNow',
+    'scorer.embed',
   ].map(name => [`${name}: wrong types, lengths and ranges`, () => meet(calls()[name])]),
 ); // prettier-ignore
 
@@ -61,8 +65,13 @@ export const scenarios: Scenarios = {
         .map(name => `${prefix}.${name}`);
     const functions = Object.keys(addon)
       .filter(name => !['info', 'setThreads', 'augmentations', 'losses'].includes(name))
-      .map(name => (name === 'Trainer' || name === 'Autoencoder' ? `new ${name}` : name));
-    const all = [...functions, ...methods(addon.Trainer, 'trainer'), ...methods(addon.Autoencoder, 'autoencoder')];
+      .map(name => (/^[A-Z]/.test(name) ? `new ${name}` : name));
+    const all = [
+      ...functions,
+      ...methods(addon.Trainer, 'trainer'),
+      ...methods(addon.Autoencoder, 'autoencoder'),
+      ...methods(addon.Scorer, 'scorer'),
+    ];
     assert.deepEqual(Object.keys(calls()).toSorted(), all.toSorted());
     assert.equal(Object.keys(byCall).length, all.length);
   },
@@ -129,19 +138,11 @@ export const scenarios: Scenarios = {
     for (const i of [-1, 5, 6, 2147483647, -2147483648])
       await onCalls(takeEvents, a => (a.index = Int32Array.of(0, i)), `event ${i}`);
     for (const i of [-1, 6, 2147483647, -2147483648])
-      await onCalls(
-        ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradients'],
-        a => (a.index = Int32Array.of(0, i)),
-        `row ${i}`,
-      );
+      await onCalls(takeRows, a => (a.index = Int32Array.of(0, i)), `row ${i}`);
   },
   'rows of other widths': async () => {
     for (const length of [1, 3, 5, 23, 25])
-      await onCalls(
-        ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradients'],
-        a => (a.x = new Float32Array(length)),
-        `${length} numbers`,
-      );
+      await onCalls(takeRows, a => (a.x = new Float32Array(length)), `${length} numbers`);
   },
   'events of more than 64 objects': async () => {
     await onCalls(takeEvents, a => {
@@ -193,6 +194,55 @@ export const scenarios: Scenarios = {
         () => new Autoencoder(samples.autoencoderConfig({ widths: Int32Array.from(widths) })),
       );
   },
+  'scorers whose parts do not fit': async () => {
+    const { Scorer } = loadAddon();
+    const { encoder, preparation, autoencoder } = samples.scorerConfig() as Required<NativeScorerConfig>;
+    const widths = Int32Array.of(4, 2, 4);
+    for (const change of [
+      { encoder: { ...encoder, from: 1 } },
+      { encoder: { ...encoder, from: 8 } },
+      { encoder: { ...encoder, to: 9 } },
+      { encoder: { ...encoder, from: 11, to: 19 } },
+      { encoder: { ...encoder, headLayers: 1 } },
+      { preparation: samples.preparation(4) },
+      { preparation: { ...preparation, matrix: undefined } },
+      { preparation: { ...preparation, inputs: 3 } },
+      { preparation: { ...preparation, outputs: 8 } },
+      { autoencoder: { ...autoencoder, widths } },
+      { autoencoder: { ...autoencoder, widths, weights: new Float32Array(22) } },
+    ])
+      // prettier-ignore
+      await refused(JSON.stringify(change), () => new Scorer(samples.scorerConfig(change)));
+    // the same numbers of weights, but what is read lies elsewhere
+    new Scorer(samples.scorerConfig({ encoder: { ...encoder, from: 10, to: 18 } }));
+  },
+  'a scorer without an encoder takes rows, and no events': async () => {
+    const { encoder: _, ...config } = samples.scorerConfig({ preparation: samples.preparation(4) });
+    const scorer = new (loadAddon().Scorer)(config);
+    const x = samples.rows(64);
+    const want = await scorer.score({ x });
+    assert.equal(want.length, 64);
+    assert.deepEqual(scorer.scoreNow({ x }), want);
+    assert.deepEqual(scorer.scoreNow({ x, index: Int32Array.of(7, 0) }), Float32Array.of(want[7], want[0]));
+    await refused('embed', () => scorer.embed({ events: samples.events() }));
+    for (const method of ['score', 'scoreNow'] as const) {
+      await refused('events', () => scorer[method]({ events: samples.events() }));
+      for (const wrong of array(Float32Array, 'some').wrong(x))
+        await refused(told(wrong), () => scorer[method]({ x: wrong as Float32Array }));
+      for (const length of [1, 3, 5]) await refused(`${length}`, () => scorer[method]({ x: new Float32Array(length) }));
+      await refused('row 64', () => scorer[method]({ x, index: Int32Array.of(64) }));
+    }
+    await refused('65 rows', () => scorer.scoreNow({ x: samples.rows(65) }));
+  },
+  'scoreNow takes 64 events and no more': async () => {
+    const scorer = new (loadAddon().Scorer)(samples.scorerConfig());
+    const events = samples.manyEvents(65);
+    const want = await scorer.score({ events });
+    assert.throws(() => scorer.scoreNow({ events }), /scoreNow takes at most 64 events, was given 65; use score/);
+    const index = Int32Array.from({ length: 64 }, (_, i) => i);
+    assert.deepEqual(scorer.scoreNow({ events, index }), want.slice(0, 64));
+    assert.equal(scorer.scoreNow({ events, index: new Int32Array(0) }).length, 0);
+  },
   'models too large for any memory': async () => {
     const { Trainer, Autoencoder } = loadAddon();
     const huge = { width: 4096, feedForward: 4096, output: 4096, layers: 64 };
@@ -243,6 +293,7 @@ export const scenarios: Scenarios = {
       ['trainer.gradients', 'x'],
       ['trainer.gradients', 'dreps'],
       ['autoencoder.score', 'x'],
+      ['prepare', 'x'],
       ['contrastiveLoss', 'z'],
     ])
       for (const bad of [NaN, Infinity, 3e38]) {

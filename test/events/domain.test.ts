@@ -211,6 +211,21 @@ describe('in domain', () => {
   });
 });
 
+test('inDomain is 1 where outsideOf names nothing', () => {
+  let [inside, outside] = [0, 0];
+  fc.assert(
+    fc.property(anyEvents, anyEvents, (seen, batch) => {
+      const domain = domainOf(seen);
+      const want = Array.from({ length: batch.count }, (_, e) => (outsideOf(domain, batch, e).length === 0 ? 1 : 0));
+      expect(Array.from(inDomain(domain, batch))).toEqual(want);
+      inside += want.filter(flag => flag === 1).length;
+      outside += want.filter(flag => flag === 0).length;
+    }),
+    { numRuns: 300, seed: 8 },
+  );
+  expect(Math.min(inside, outside)).toBeGreaterThan(100);
+});
+
 test('no objects, no domain', () => {
   expect(() => domainOf(batchOf([], []))).toThrow(AnomalyClrError);
   expect(() => new DomainBuilder().build()).toThrow(/in 0 events/);

@@ -224,7 +224,7 @@ TEST(autoencoder) {
           const auto value = [&] {  // by the scores, which share no sum with the loss
             model.pack(weights.data(), false);
             std::vector<double> score(rows);
-            model.score(pool, weights.data(), x.data(), rows, score.data(), nullptr);
+            model.score(pool, weights.data(), x.data(), rows, score.data());
             double sum = 0;
             for (const double s : score) sum += s;
             return sum / rows;

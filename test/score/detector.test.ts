@@ -7,7 +7,7 @@ import { initialWeights } from '../../src/model/initialise.js';
 import { autoencoderLayout } from '../../src/model/layout.js';
 import { readSafetensors, writeSafetensors } from '../../src/model/safetensors.js';
 import { Detector, loadDetector, saveDetector, type DetectorWeights } from '../../src/score/detector.js';
-import { fitPreparation, prepare, type PreparationKind } from '../../src/score/prepare.js';
+import { fitPreparation, type PreparationKind } from '../../src/score/prepare.js';
 import { temporaryFolder } from '../read/craft.js';
 
 const at = temporaryFolder();
@@ -29,8 +29,13 @@ function detector(kind: PreparationKind, precision: 'f32' | 'f64' = 'f32'): Dete
 
 /** Mean squared error of every prepared row, layer by layer in float64. */
 function reference({ preparation, widths, weights }: DetectorWeights, x: Floats): number[] {
-  const y = prepare(preparation, Float64Array.from(x));
+  const { inputs, mean, matrix } = preparation;
   const k = widths[0];
+  const y = Float64Array.from({ length: (x.length / inputs) * k }, (_, i) => {
+    const row = x.subarray(Math.floor(i / k) * inputs);
+    if (!matrix) return row[i % k];
+    return mean.reduce((sum, m, c) => sum + matrix[(i % k) * inputs + c] * (row[c] - m), 0);
+  });
   return Array.from({ length: y.length / k }, (_, r) => {
     const row = Array.from(y.subarray(r * k, (r + 1) * k));
     let at = 0;

@@ -1,8 +1,11 @@
 import type { Floats } from '../../src/addon.js';
 import { AnomalyClrError } from '../../src/errors.js';
 import { Draws } from '../../src/events/philox.js';
-import { fitPreparation, prepare } from '../../src/score/prepare.js';
+import { openEngine } from '../../src/engine/index.js';
+import { fitPreparation, type Preparation } from '../../src/score/prepare.js';
 
+const engine = openEngine('native', 2);
+const prepare = (preparation: Preparation, x: Floats) => engine.prepare(preparation, x);
 const n = 500;
 /** [n, 3]: correlated, of very different scales, far from 0. */
 const rows = (() => {
@@ -36,9 +39,9 @@ function moments(y: Floats, d: number): { means: number[]; covariance: number[][
   return { means, covariance };
 }
 
-test('standardise: every column to mean 0 and variance 1, correlations kept', () => {
+test('standardise: every column to mean 0 and variance 1, correlations kept', async () => {
   const preparation = fitPreparation('standardise', rows, 3);
-  const { means, covariance } = moments(prepare(preparation, rows), 3);
+  const { means, covariance } = moments(await prepare(preparation, rows), 3);
   for (let c = 0; c < 3; c++) {
     expect(means[c]).toBeCloseTo(0, 9);
     expect(covariance[c][c]).toBeCloseTo(1, 9);
@@ -47,10 +50,10 @@ test('standardise: every column to mean 0 and variance 1, correlations kept', ()
   expect(covariance[0][2]).toBeCloseTo(before[0][2] / Math.sqrt(before[0][0] * before[2][2]), 9);
 });
 
-test('whiten: mean 0 and unit covariance, largest component first', () => {
+test('whiten: mean 0 and unit covariance, largest component first', async () => {
   const preparation = fitPreparation('whiten', rows, 3);
   expect(preparation.outputs).toBe(3);
-  const { means, covariance } = moments(prepare(preparation, rows), 3);
+  const { means, covariance } = moments(await prepare(preparation, rows), 3);
   covariance.forEach((row, a) =>
     row.forEach((value, b) => {
       expect(means[a]).toBeCloseTo(0, 7);
@@ -62,7 +65,7 @@ test('whiten: mean 0 and unit covariance, largest component first', () => {
   expect(Math.abs(first[0]) * Math.sqrt(moments(rows, 3).covariance[0][0])).toBeCloseTo(1, 2);
 });
 
-test('directions without variance are dropped', () => {
+test('directions without variance are dropped', async () => {
   const dependent = extend(rows, 3, ([, b, c]) => [b + c]);
   expect(fitPreparation('whiten', dependent, 4).outputs).toBe(3);
   expect(fitPreparation('standardise', dependent, 4).outputs).toBe(4);
@@ -70,28 +73,28 @@ test('directions without variance are dropped', () => {
   for (const kind of ['whiten', 'standardise'] as const) {
     const preparation = fitPreparation(kind, constant, 4);
     expect(preparation.outputs).toBe(3);
-    expect(prepare(preparation, constant).every(Number.isFinite)).toBe(true);
+    expect((await prepare(preparation, constant)).every(Number.isFinite)).toBe(true);
   }
 });
 
-test('none hands the rows on, whatever they hold', () => {
+test('none hands the rows on, whatever they hold', async () => {
   const preparation = fitPreparation('none', rows, 3);
   expect(preparation).toEqual({ kind: 'none', inputs: 3, outputs: 3, mean: new Float64Array(3), matrix: undefined });
-  expect(prepare(preparation, rows)).toBe(rows);
+  expect(await prepare(preparation, rows)).toBe(rows);
 });
 
-test('float32 rows give float32, close to float64', () => {
+test('float32 rows give float32, close to float64', async () => {
   const centred = rows.map((v, i) => v - rows[i % 3]);
   const preparation = fitPreparation('whiten', centred, 3);
-  const single = prepare(preparation, Float32Array.from(centred));
+  const single = await prepare(preparation, Float32Array.from(centred));
   expect(single).toBeInstanceOf(Float32Array);
-  const double = prepare(preparation, centred);
+  const double = await prepare(preparation, centred);
   expect(Math.max(...single.map((v, i) => Math.abs(v - double[i])))).toBeLessThan(1e-4);
 });
 
-test('more rows than the covariance takes: it takes them evenly', () => {
+test('more rows than the covariance takes: it takes them evenly', async () => {
   const many = Float32Array.from({ length: 250_000 * 2 }, (_, i) => rows[i % rows.length]);
-  const { covariance } = moments(prepare(fitPreparation('whiten', many, 2), many), 2);
+  const { covariance } = moments(await prepare(fitPreparation('whiten', many, 2), many), 2);
   expect(covariance[0][0]).toBeCloseTo(1, 2);
   expect(covariance[1][1]).toBeCloseTo(1, 2);
 });

@@ -103,6 +103,10 @@ test('bad events under skip keep their rows, with NaN, outside the domain and th
   }
   await expect(score('fail.h5', { data: [at('bad.h5')] })).rejects.toThrow(/bad\.h5: event 0, .*--on-bad-event skip/);
   expect(existsSync(at('fail.h5'))).toBe(false);
+  // while a batch is being scored
+  const late = score('fail.h5', { data: [at('good.h5'), at('bad.h5')], batch: 16 });
+  await expect(late).rejects.toThrow(/bad\.h5: event 0, /);
+  expect(existsSync(at('fail.h5'))).toBe(false);
   const all = paddedEvents(3).map((v, i) => (i % 76 === 36 ? NaN : v));
   await writeRaw(at('all.h5'), { Particles: particles(all) });
   const none = await score('none.csv', { data: [at('all.h5')], onBadEvent: 'skip' });

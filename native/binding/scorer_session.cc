@@ -1,0 +1,141 @@
+// The Scorer as JavaScript sees it: class Scorer(config), float or double by config.precision.
+#include "binding/classes.h"
+#include "binding/model_args.h"
+#include "binding/session.h"
+#include "model/scorer.h"
+
+namespace aclr::binding {
+namespace {
+
+// What scoreNow takes at most: it holds up the event loop, about 40 us an event of the published encoder.
+constexpr int kMostNow = 64;
+
+class AnyScorer {
+ public:
+  virtual ~AnyScorer() = default;
+  virtual Call score(Napi::Object) = 0;
+  virtual Napi::Value score_now(Napi::Object) = 0;
+  virtual Call embed(Napi::Object) = 0;
+};
+
+template <class T>
+class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedScorer<T>> {
+ public:
+  TypedScorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
+      : scorer_(config, std::move(encoder_weights), std::move(autoencoder_weights)), reads_events_(config.encoder.has_value()) {}
+
+  Call score(Napi::Object from) override {
+    auto input = std::make_shared<Input>(input_of(from));
+    auto score = std::make_shared<std::vector<T>>(input->count);
+    return {[self = this->shared_from_this(), input, score] {
+              self->run(&ThreadPool::global(), *input, score->data());
+              return Status();
+            },
+            [score](Napi::Env env) { return array_from(env, *score); }};
+  }
+
+  Napi::Value score_now(Napi::Object from) override {
+    const Input input = input_of(from);
+    if (input.count > kMostNow)
+      fail(from.Env(), "scoreNow takes at most " + std::to_string(kMostNow) + " events, was given " +
+                           std::to_string(input.count) + "; use score");
+    T score[kMostNow];
+    run(nullptr, input, score);
+    return array_from(from.Env(), score, input.count);
+  }
+
+  Call embed(Napi::Object from) override {
+    if (!reads_events_) fail(from.Env(), "this Scorer has no encoder");
+    auto input = std::make_shared<Input>(input_of(from));
+    auto out = std::make_shared<std::vector<T>>(std::size_t(input->count) * scorer_.inputs());
+    return {[self = this->shared_from_this(), input, out] {
+              self->scorer_.embed(&ThreadPool::global(), input->events, out->data());
+              return Status();
+            },
+            [out](Napi::Env env) { return array_from(env, *out); }};
+  }
+
+ private:
+  // Events, or without an encoder rows.
+  struct Input {
+    EventColumns<T> events;
+    std::shared_ptr<std::vector<T>> rows;
+    int count;
+  };
+  Input input_of(Napi::Object from) const {
+    if (!reads_events_) {
+      auto rows = rows_of<T>(from, scorer_.inputs());
+      return {{}, rows, static_cast<int>(rows->size() / scorer_.inputs())};
+    }
+    EventColumns<T> events = events_of<T>(from);
+    const int count = events.events();
+    return {std::move(events), nullptr, count};
+  }
+  void run(ThreadPool* pool, const Input& input, T* score) {
+    if (reads_events_)
+      scorer_.score(pool, input.events, score);
+    else
+      scorer_.score_rows(pool, input.rows->data(), input.count, score);
+  }
+
+  Scorer<T> scorer_;
+  bool reads_events_;
+};
+
+template <class T>
+std::shared_ptr<AnyScorer> make(const ScorerConfig& config, Napi::Object from) {
+  std::vector<T> encoder;
+  if (config.encoder)
+    encoder = copy_of<T>(object_of(from.Get("encoder"), "encoder"), "weights", Encoder<T>(*config.encoder).weight_count());
+  return std::make_shared<TypedScorer<T>>(
+      config, std::move(encoder),
+      copy_of<T>(object_of(from.Get("autoencoder"), "autoencoder"), "weights", Autoencoder<T>(config.autoencoder).weight_count()));
+}
+
+class ScorerSession : public Session<ScorerSession, AnyScorer> {
+ public:
+  static constexpr napi_type_tag kTag{0x616e6f6d616c7943, 0x4c525363e8a11003};
+  static constexpr const char* kName = "Scorer";
+
+  explicit ScorerSession(const Napi::CallbackInfo& info) : Session(info) {
+    const Napi::Object from = argument(info);
+    ScorerConfig config;
+    const Napi::Value encoder = from.Get("encoder");
+    if (!encoder.IsUndefined()) {
+      const Napi::Object given = object_of(encoder, "encoder");
+      config.encoder = encoder_config(given);
+      config.from = integer_of(given, "from", 0, 1 << 20);
+      config.to = integer_of(given, "to", 0, 1 << 20);
+    }
+    config.preparation = preparation_config(object_of(from.Get("preparation"), "preparation"));
+    config.autoencoder = autoencoder_config(object_of(from.Get("autoencoder"), "autoencoder"));
+    const Precision precision = precision_of(from);
+    config.products = precision.products;
+    check(info.Env(), config.check());
+    impl_ = precision.is_double ? make<double>(config, from) : make<float>(config, from);
+  }
+
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Scorer",
+                       {InstanceMethod<&ScorerSession::call<&AnyScorer::score>>("score"),
+                        InstanceMethod<&ScorerSession::score_now>("scoreNow"),
+                        InstanceMethod<&ScorerSession::call<&AnyScorer::embed>>("embed"),
+                        InstanceMethod<&ScorerSession::dispose>("dispose")});
+  }
+
+ private:
+  Napi::Value dispose(const Napi::CallbackInfo& info) { return let_go(info); }
+  Napi::Value score_now(const Napi::CallbackInfo& info) { return use(info)->score_now(argument(info)); }
+  template <Call (AnyScorer::*METHOD)(Napi::Object)>
+  Napi::Value call(const Napi::CallbackInfo& info) {
+    const auto impl = use(info);
+    Call made = ((*impl).*METHOD)(argument(info));
+    return run(info.Env(), impl.hold, std::move(made.work), std::move(made.done));
+  }
+};
+
+}  // namespace
+
+Napi::Function scorer_class(Napi::Env env) { return ScorerSession::define(env); }
+
+}  // namespace aclr::binding

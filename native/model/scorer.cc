@@ -1,0 +1,123 @@
+#include "model/scorer.h"
+
+#include <algorithm>
+
+namespace aclr {
+namespace {
+
+// Of one block: its activations, some 2.5 KB a token, are to stay in a core's cache; more events than that share the
+// cost of reading the weights better.
+constexpr int kBlockEvents = 96, kBlockTokens = 512;
+
+}  // namespace
+
+Status ScorerConfig::check() const {
+  if (Status status = preparation.check(); !status.ok()) return status;
+  if (Status status = autoencoder.check(); !status.ok()) return status;
+  if (preparation.outputs != autoencoder.widths.front())
+    return Status::invalid("the autoencoder must be as wide as the preparation's outputs");
+  if (!encoder) return {};
+  if (Status status = encoder->check(); !status.ok()) return status;
+  if (from < 0 || from >= to || to > encoder->width + encoder->head_layers * encoder->output)
+    return Status::invalid("columns must lie within the encoder's representations");
+  if (to - from != preparation.inputs) return Status::invalid("the preparation must have an input for each column");
+  return {};
+}
+
+template <class T>
+Scorer<T>::Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
+    : from_(config.from), autoencoder_weights_(std::move(autoencoder_weights)), preparation_(config.preparation),
+      autoencoder_(config.autoencoder) {
+  autoencoder_.pack(autoencoder_weights_.data(), false);
+  if (!config.encoder) return;
+  encoder_.emplace(*config.encoder, config.products);
+  encoder_weights_ = std::move(encoder_weights);
+  ThreadPool alone(1);  // the pool may be at work
+  encoder_->pack(alone, encoder_weights_.data(), false);
+  // head layers after the representation are left out
+  while (encoder_->rep_offset(levels_) + encoder_->rep_width(levels_) < config.to) ++levels_;
+}
+
+template <class T>
+void Scorer<T>::each_block(ThreadPool* pool, int count, const std::function<int(int)>& next,
+                           const std::function<void(int, int, Workspace&)>& body) {
+  std::vector<int> begins;
+  for (int i = 0; i < count; i = next(i)) begins.push_back(i);
+  begins.push_back(count);
+  const int blocks = static_cast<int>(begins.size()) - 1;
+  const auto task = [&](int b) {
+    typename Leases<Workspace>::Lease work(workspaces_);
+    body(begins[b], begins[b + 1], *work);
+  };
+  if (pool == nullptr)
+    for (int b = 0; b < blocks; ++b) task(b);
+  else
+    pool->run(blocks, task);
+}
+
+template <class T>
+void Scorer<T>::on_events(ThreadPool* pool, const EventColumns<T>& events,
+                          const std::function<void(int, int, Rows, Workspace&)>& use) {
+  const auto next = [&](int first) {
+    int last = first + 1;
+    while (last < events.events() && last - first < kBlockEvents &&
+           events.offsets[last + 1] - events.offsets[first] <= kBlockTokens)
+      ++last;
+    return last;
+  };
+  each_block(pool, events.events(), next, [&](int first, int last, Workspace& work) {
+    use(first, last - first, encode(events, first, last, work), work);
+  });
+}
+
+template <class T>
+typename Scorer<T>::Rows Scorer<T>::encode(const EventColumns<T>& events, int first, int last, Workspace& work) const {
+  const FeatureConfig& features = encoder_->config().features;
+  TokenRows<T>& rows = work.tokens;
+  rows.offsets.assign(1, 0);
+  rows.x.resize(std::size_t(events.offsets[last] - events.offsets[first]) * features.count);
+  for (int i = first; i < last; ++i) {
+    Event<T> event;
+    events.load(i, event);
+    rows.offsets.push_back(rows.tokens() + write_features(features, event, rows.x.data() + std::size_t(rows.tokens()) * features.count));
+  }
+  encoder_->infer(encoder_weights_.data(), {rows, features.count, 0, rows.events()}, levels_, work.tape, work.scratch);
+  return {work.tape.reps.data() + from_, encoder_->rep_row()};
+}
+
+template <class T>
+void Scorer<T>::detect(Rows rows, int count, Workspace& work, T* score) const {
+  if (!preparation_.none()) {
+    T* prepared = work.prepared.need(std::size_t(count) * preparation_.outputs());
+    preparation_.apply(rows.x, rows.row, count, work.centred, prepared);
+    rows = {prepared, preparation_.outputs()};
+  }
+  autoencoder_.score(autoencoder_weights_.data(), rows.x, rows.row, count, work.autoencoder, score);
+}
+
+template <class T>
+void Scorer<T>::score(ThreadPool* pool, const EventColumns<T>& events, T* score) {
+  on_events(pool, events, [&](int first, int count, Rows rows, Workspace& work) { detect(rows, count, work, score + first); });
+}
+
+template <class T>
+void Scorer<T>::embed(ThreadPool* pool, const EventColumns<T>& events, T* out) {
+  const std::size_t d = inputs();
+  on_events(pool, events, [&](int first, int count, Rows rows, Workspace&) {
+    for (int i = 0; i < count; ++i) std::copy(rows.x + i * rows.row, rows.x + i * rows.row + d, out + (first + i) * d);
+  });
+}
+
+template <class T>
+void Scorer<T>::score_rows(ThreadPool* pool, const T* x, int rows, T* score) {
+  const int d = inputs();
+  each_block(pool, rows, [&](int first) { return std::min(rows, first + kBlockEvents); },
+             [&](int first, int last, Workspace& work) {
+               detect({x + std::size_t(first) * d, d}, last - first, work, score + first);
+             });
+}
+
+template class Scorer<float>;
+template class Scorer<double>;
+
+}  // namespace aclr
