@@ -265,6 +265,12 @@ const score = z.strictObject({
     unit: 'events',
     help: 'events scored at once',
   }),
+  precision: choice({
+    group: 'Machine',
+    of: ['auto', 'bf16'],
+    default: 'auto',
+    help: "numbers it computes with: the run's own, or bf16 factors in the encoder's matrix products",
+  }),
   onBadEvent,
   ...common,
 });
