@@ -1,5 +1,6 @@
 // Working memory: aligned to a cache line, not initialised, grows, never shrinks, so that it is allocated once.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <type_traits>
@@ -32,7 +33,7 @@ class Buffer {
   T* need(std::size_t count) {
     if (count > count_) {
       free();
-      count += count / 8;
+      count += std::min(count / 8, kSlack / sizeof(T));
       const std::size_t bytes = count * sizeof(T);
       align_ = bytes >= kHuge ? kHuge : kLine;
       data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{align_}));
@@ -48,7 +49,7 @@ class Buffer {
   const T* data() const { return data_; }
 
  private:
-  static constexpr std::size_t kLine = 64, kHuge = std::size_t{1} << 21;
+  static constexpr std::size_t kLine = 64, kHuge = std::size_t{1} << 21, kSlack = std::size_t{1} << 18;
   void free() {
     if (data_ != nullptr) ::operator delete(data_, std::align_val_t{align_});
     data_ = nullptr;

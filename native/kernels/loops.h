@@ -35,38 +35,59 @@ struct Sixteen {
   typedef T type __attribute__((vector_size(16 * sizeof(T)), aligned(alignof(T)), may_alias));
 };
 
-// sum_i x_i y_i z_i over n; with null y or z, without that factor.
-template <class T, bool Y, bool Z>
-T sum_of_products(int n, const T* x, const T* y = nullptr, const T* z = nullptr) {
+// Sum over i < n of term(i): `wide` gives 16 of them as a vector, `one` a single one.
+template <class T, class Wide, class One>
+[[gnu::always_inline]] inline T sum_over(int n, const Wide& wide, const One& one) {
   using V = typename Sixteen<T>::type;
-  const auto term = [&](V& sum, int i) {
-    V product = *reinterpret_cast<const V*>(x + i);
-    if constexpr (Y) product *= *reinterpret_cast<const V*>(y + i);
-    if constexpr (Z) product *= *reinterpret_cast<const V*>(z + i);
-    sum += product;
-  };
   V sum{}, other{};
   int i = 0;
   for (; i + 32 <= n; i += 32) {
-    term(sum, i);
-    term(other, i + 16);
+    wide(sum, i);
+    wide(other, i + 16);
   }
   if (i + 16 <= n) {
-    term(sum, i);
+    wide(sum, i);
     i += 16;
   }
   sum += other;
   T rest = 0;
-  for (; i < n; ++i) {
-    T product = x[i];
-    if constexpr (Y) product *= y[i];
-    if constexpr (Z) product *= z[i];
-    rest += product;
-  }
+  for (; i < n; ++i) rest += one(i);
   T eight[8], four[4];
   for (int l = 0; l < 8; ++l) eight[l] = sum[l] + sum[l + 8];
   for (int l = 0; l < 4; ++l) four[l] = eight[l] + eight[l + 4];
   return ((four[0] + four[2]) + (four[1] + four[3])) + rest;
+}
+
+template <class T>
+const typename Sixteen<T>::type& sixteen(const T* x) {
+  return *reinterpret_cast<const typename Sixteen<T>::type*>(x);
+}
+
+// sum_i x_i y_i z_i; y and z as far as Y and Z say.
+template <class T, bool Y, bool Z>
+T sum_of_products(int n, const T* x, const T* y = nullptr, const T* z = nullptr) {
+  using V = typename Sixteen<T>::type;
+  return sum_over<T>(
+      n,
+      [&](V& sum, int i) {
+        V product = sixteen(x + i);
+        if constexpr (Y) product *= sixteen(y + i);
+        if constexpr (Z) product *= sixteen(z + i);
+        sum += product;
+      },
+      [&](int i) { return x[i] * (Y ? y[i] : T(1)) * (Z ? z[i] : T(1)); });
+}
+
+template <class T>
+T sum_of_squares_about(int n, const T* x, T mean) {
+  using V = typename Sixteen<T>::type;
+  return sum_over<T>(
+      n,
+      [&](V& sum, int i) {
+        const V difference = sixteen(x + i) - mean;
+        sum += difference * difference;
+      },
+      [&](int i) { return (x[i] - mean) * (x[i] - mean); });
 }
 
 template <class T>
@@ -90,14 +111,12 @@ void layer_norm(const LayerNorm<T>& a) {
       for (int i = 0; i < d; ++i) normal[i] = x[i];
     }
     const T mean = sum_of_products<T, false, false>(d, normal) / T(d);
-#pragma omp simd
-    for (int i = 0; i < d; ++i) normal[i] -= mean;
-    const T square = sum_of_products<T, true, false>(d, normal, normal);
+    const T square = sum_of_squares_about(d, normal, mean);
     const T rstd = T(1) / root(square / T(d) + T(1e-5));
     a.rstd[r] = rstd;
 #pragma omp simd
     for (int i = 0; i < d; ++i) {
-      const T scaled = normal[i] * rstd;
+      const T scaled = (normal[i] - mean) * rstd;
       normal[i] = scaled;
       out[i] = scaled * gain[i] + offset[i];
     }

@@ -50,23 +50,6 @@ inline __m512 strided(const float* from, std::ptrdiff_t step, int count) {
   return _mm512_load_ps(x);
 }
 
-inline void pack_bf16(const float* b, std::ptrdiff_t row, std::ptrdiff_t col, int k, int n, float* packed) {
-  auto* out = reinterpret_cast<std::uint32_t*>(packed);
-  for (int j = 0; j < n; j += kPanel)
-    for (int p = 0; p < k; p += 2)
-      for (int half = 0; half < kPanel; half += 16, out += 16) {
-        const int count = n - j - half;
-        const float* x = b + p * row + (j + half) * col;
-        const bool both = p + 1 < k;
-        if (count <= 0)
-          _mm512_storeu_si512(out, _mm512_setzero_si512());
-        else if (col == 1)
-          _mm512_storeu_si512(out, pairs_at(x, both ? x + row : nullptr, count));
-        else
-          _mm512_storeu_si512(out, pair_up(strided(x, col, count), both ? strided(x + row, col, count) : _mm512_setzero_ps()));
-      }
-}
-
 // Rows of numbers side by side, [rows][kpairs to a multiple of 16].
 inline void convert_rows(const float* a, std::ptrdiff_t a_row, std::ptrdiff_t a_col, int rows, int k, std::uint32_t* out,
                          std::ptrdiff_t out_row) {
@@ -78,6 +61,28 @@ inline void convert_rows(const float* a, std::ptrdiff_t a_row, std::ptrdiff_t a_
         high = a_col == 1 ? _mm512_maskz_loadu_ps(first(k - p - 16), a + p + 16) : strided(a + (p + 16) * a_col, a_col, k - p - 16);
       _mm512_storeu_si512(out + p / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
+}
+
+inline void pack_bf16(const float* b, std::ptrdiff_t row, std::ptrdiff_t col, int k, int n, float* packed) {
+  auto* out = reinterpret_cast<std::uint32_t*>(packed);
+  for (int j = 0; j < n; j += kPanel) {
+    const int columns = n - j < kPanel ? n - j : kPanel;
+    if (col != 1) {  // down the columns, as weights are given to the forward pass
+      alignas(64) std::uint32_t pairs[kPanel * (kSlice / 2)];
+      for (int from = 0; from < k; from += kSlice) {
+        const int size = k - from < kSlice ? k - from : kSlice, width = (size + 31) / 32 * 16;
+        convert_rows(b + from * row + j * col, col, row, columns, size, pairs, width);
+        for (int p = 0; p < pairs_of(size); ++p, out += kPanel)
+          for (int c = 0; c < kPanel; ++c) out[c] = c < columns ? pairs[c * width + p] : 0;
+      }
+      continue;
+    }
+    for (int p = 0; p < k; p += 2)
+      for (int half = 0; half < kPanel; half += 16, out += 16) {
+        const float* x = b + p * row + j + half;
+        _mm512_storeu_si512(out, pairs_at(x, p + 1 < k ? x + row : nullptr, columns - half));
+      }
+  }
 }
 
 // Pair after pair of all rows, [kpairs][rows to a multiple of 16]: where a row's numbers stand apart and rows together.
