@@ -204,6 +204,8 @@ export interface Addon {
     invarianceWeight?: number;
     anomalyWeight?: number;
   }): Promise<{ loss: number; gradients: Floats[] }>;
+  /** FLOP/s of multiply-adds out of registers, on all threads at once for that long. */
+  peak(argument: { precision: Precision; seconds: number }): Promise<number>;
   /** [n, outputs] of x [n, inputs], in the precision of x. */
   prepare(argument: { preparation: NativePreparation; x: Floats; index?: Int32Array }): Promise<Floats>;
   Trainer: new (config: TrainerConfig) => NativeTrainer;

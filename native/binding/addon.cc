@@ -1,6 +1,9 @@
 // What the addon exports. Meaning (names, defaults, units) is TypeScript's; see src/addon.ts.
 #include <napi.h>
 
+#include <chrono>
+#include <mutex>
+
 #include "binding/classes.h"
 #include "binding/model_args.h"
 #include "binding/recipe_args.h"
@@ -191,6 +194,34 @@ Napi::Value loss_of(Napi::Object from) {
       });
 }
 
+// FLOP/s of multiply-adds out of registers, on every thread of the pool at once: what gemm can be held against.
+Napi::Value peak(const Napi::CallbackInfo& call) {
+  const Napi::Object from = object_of(call[0], "the argument");
+  const Precision precision = precision_of(from);
+  const double seconds = number_of(from, "seconds", 1e-3, 10);
+  auto rate = std::make_shared<double>(0);
+  return Worker::start(
+      call.Env(),
+      [=] {
+        using Clock = std::chrono::steady_clock;
+        std::mutex mutex;
+        ThreadPool& pool = ThreadPool::global();
+        const auto start = Clock::now();
+        pool.run(pool.threads(), [&](int) {
+          double done = 0, passed = 0;
+          const auto begin = Clock::now();
+          do {
+            done += precision.is_double ? ops<double>().peak(100000) : ops<float>(precision.products).peak(100000);
+            passed = std::chrono::duration<double>(Clock::now() - begin).count();
+          } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
+          std::lock_guard lock(mutex);
+          *rate += done / passed;
+        });
+        return Status();
+      },
+      [=](Napi::Env env) { return Napi::Value(Napi::Number::New(env, *rate)); });
+}
+
 Napi::Value contrastive_loss(const Napi::CallbackInfo& call) {
   const Napi::Object from = object_of(call[0], "the argument");
   const Napi::Value z = from.Get("z");
@@ -230,6 +261,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("randomWords", Napi::Function::New<random_words>(env));
   exports.Set("augment", Napi::Function::New<augment>(env));
   exports.Set("augmentWithNumbers", Napi::Function::New<augment_with_numbers>(env));
+  exports.Set("peak", Napi::Function::New<peak>(env));
   exports.Set("contrastiveLoss", Napi::Function::New<contrastive_loss>(env));
   exports.Set("prepare", Napi::Function::New<prepare>(env));
   exports.Set("Trainer", trainer_class(env));

@@ -45,6 +45,19 @@ void multiply(const Gemm<float>& g, int j, const Chunk& chunk) {
   if (i < g.m) last_rows_bf16<kRows - 1>(g, i, j, chunk);
 }
 
+double peak_bf16(long rounds) {
+  constexpr int kSums = 12;
+  Vector<float>::type sum[kSums];
+  for (int s = 0; s < kSums; ++s) sum[s] = Vector<float>::type{} + static_cast<float>(s + 1);
+  const __m512bh x = (__m512bh)_mm512_set1_epi32(0x3F803F80), y = (__m512bh)_mm512_set1_epi32(0x33803380);  // 1, 2^-24
+  for (long r = 0; r < rounds; ++r)
+#pragma GCC unroll 16
+    for (int s = 0; s < kSums; ++s) sum[s] = _mm512_dpbf16_ps(sum[s], x, y);
+  float all = 0;
+  for (int s = 0; s < kSums; ++s) all += sum[s][0];
+  return 4.0 * kSums * 16 * static_cast<double>(rounds) + (all < 0 ? 1 : 0);  // it never is
+}
+
 }  // namespace avx512bf16
 
 ACLR_DEFINE_BF16_TABLE(avx512bf16, bf16)

@@ -1,7 +1,8 @@
 // Matrix products of bfloat16 with float sums. B lies in panels of 32 columns as pairs of k, [panel][k/2][32][2]; a chunk
 // of rows of A is converted at a time and stays in cache for all panels. Included by one .cc per target, which sets
 // ACLR_TARGET and then defines, in that namespace,
-//   multiply(const Chunk&)   C of one chunk and one panel
+//   multiply(g, j, chunk)    C of one chunk and one panel
+//   peak_bf16(rounds)        as Ops::peak
 //   kRowsTogether            whether it wants the numbers of a row together even where A is given turned
 //   kChunkRows               rows converted at a time
 #include <immintrin.h>
