@@ -135,7 +135,10 @@ async function openModel(
   const [from, to] = columnsOf(representation, config);
   if (to > rowLength(config))
     throw new AnomalyClrError(`${encoderFile}: has no representation ${representation}; it is another run's`);
-  const detector = detectorConfig(await detectorFor(detectorFile, to - from), precision === 'auto' ? precisionOf(weights) : precision);
+  const detector = detectorConfig(
+    await detectorFor(detectorFile, to - from),
+    precision === 'auto' ? precisionOf(weights) : precision,
+  );
   return { model: engine.scorer({ ...detector, encoder: { ...config, weights, from, to } }), size: to - from };
 }
 
