@@ -378,7 +378,7 @@ TEST(views_made_ahead) {
 // Trained in bfloat16, the loss falls as it does in float, and no thread changes a bit.
 TEST(training_in_bfloat16) {
   Random random(17);
-  const auto events = random_events<float>(random, 200);
+  const auto events = random_events<float>(random, 60);
   const auto train = [&](Products products, int threads) {
     ThreadPool pool(threads);
     TrainerConfig config = small_config("anomclr");
