@@ -28,6 +28,8 @@ export interface Rates {
   readonly max: number;
   /** Calls that were timed. */
   readonly runs: number;
+  /** How long a call takes, where it is of one event: median and 99th percentile, microseconds. */
+  readonly latency_us?: { readonly p50: number; readonly p99: number };
 }
 
 /** Times calls of `run` for 1.5 s, five at least, after a warm-up; events/s of the median, slowest and fastest. */
@@ -36,8 +38,14 @@ export async function time(run: () => Promise<unknown>, batch: number): Promise<
   const task = bench.add('case', run, { async: true }).tasks[0];
   await bench.run();
   if (task.result.state !== 'completed') throw new AnomalyClrError(`the timing ended as ${task.result.state}`);
-  const { p50, min, max, samplesCount } = task.result.latency; // ms
-  return { median: (batch * 1000) / p50, min: (batch * 1000) / max, max: (batch * 1000) / min, runs: samplesCount };
+  const { p50, p99, min, max, samplesCount } = task.result.latency; // ms
+  return {
+    median: (batch * 1000) / p50,
+    min: (batch * 1000) / max,
+    max: (batch * 1000) / min,
+    runs: samplesCount,
+    ...(batch === 1 ? { latency_us: { p50: p50 * 1000, p99: p99 * 1000 } } : {}),
+  };
 }
 
 /**

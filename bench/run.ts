@@ -76,8 +76,11 @@ const line = (cells: readonly (string | number)[]): string =>
     .map((cell, i) => (i === 0 || i === 7 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
     .join(' ');
 const rate = (value: number): string => (value >= 100 ? String(Math.round(value)) : value.toPrecision(3));
-const row = ({ name, batch, events_per_s: { median, min, max, runs }, peak_rss_mb: mb, model }: Measured): string =>
-  line([name, batch, rate(median), rate(min), rate(max), runs, mb, `${model}`]);
+const row = ({ name, batch, events_per_s, peak_rss_mb: mb, model }: Measured): string => {
+  const { median, min, max, runs, latency_us: us } = events_per_s;
+  const latency = us ? `; p50 ${us.p50.toFixed(0)} us, p99 ${us.p99.toFixed(0)} us` : '';
+  return line([name, batch, rate(median), rate(min), rate(max), runs, mb, `${model}${latency}`]);
+};
 
 /** Runs another program and shows the end of what it says. */
 function showPeer(command: string): void {

@@ -1,65 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
 import type { Precision } from '../src/addon.js';
-import type { Engine } from '../src/engine/index.js';
+import type { Engine, ScoringModel } from '../src/engine/index.js';
+import { DomainBuilder, inDomain } from '../src/events/domain.js';
 import { take, type EventBatch } from '../src/events/event-batch.js';
+import { writeAtomically } from '../src/files.js';
+import { saveEncoder } from '../src/model/encoder-file.js';
 import { initialWeights } from '../src/model/initialise.js';
 import { autoencoderLayout, encoderLayout } from '../src/model/layout.js';
-import { Detector } from '../src/score/detector.js';
-import { fitPreparation, type Preparation } from '../src/score/prepare.js';
+import { runFiles } from '../src/model/run-folder.js';
+import { writeEvents } from '../src/read/index.js';
+import { detectorConfig, saveDetector, type DetectorWeights } from '../src/score/detector.js';
+import { fitPreparation } from '../src/score/prepare.js';
 import { columnsOf, rowLength, selectColumns } from '../src/score/representation.js';
+import { scoreFiles } from '../src/score/score-files.js';
+import { readScores } from '../src/score/write-scores.js';
 import { agree, doubles, type Case } from './case.js';
 import { events, places, published, recipe, words } from './setting.js';
 
 const pool = 8192;
+const fileEvents = 32_768;
+const encoder = initialWeights(encoderLayout(published), 1, 'f32');
+const model = `${words(published)}, whitened, autoencoder`;
 
-/** Events to scores: encoder, pooled representation, whitening, autoencoder. */
-function score(name: string, batch: number): Case {
+/** Events to scores, in memory: encoder, pooled representation, whitening, autoencoder. */
+function inMemory(name: string, batch: number, score: (model: ScoringModel, events: EventBatch) => unknown): Case {
   return {
     name,
     batch,
-    model: `${words(published)}, whitened, autoencoder`,
+    model,
     async open(engine) {
       const sample = await events(pool);
-      const fit = await representations(engine, 'f64')(sample);
-      const preparation = fitPreparation('whiten', fit, published.width);
-      const scorer = open(engine, preparation, 'f32');
+      const detector = await fit(engine, sample);
+      const scorer = open(engine, detector, 'f32');
       const batches = Array.from({ length: Math.min(64, pool / batch) }, (_, i) =>
         take(sample, places(i * batch, batch, pool)),
       );
       let call = 0;
       return {
-        run: () => scorer(batches[call++ % batches.length]),
+        run: async () => score(scorer, batches[call++ % batches.length]),
         async check() {
-          const reference = open(engine, preparation, 'f64');
-          for (const one of batches.slice(0, 16)) agree('scores', await scorer(one), await reference(one), 1e-5);
+          const reference = open(engine, detector, 'f64');
+          const want = await reference.score(sample);
+          const got: number[] = [];
+          for (const one of batches) got.push(...((await score(scorer, one)) as Float32Array));
+          agree('scores', got, want.slice(0, got.length), 1e-5);
         },
       };
     },
   };
 }
 
-function representations(engine: Engine, precision: Precision) {
-  const model = engine.contrastive(
-    { ...published, precision, loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
+/** The same from HDF5 file to HDF5 file: reading, checking, in-domain flags and writing too. */
+const files: Case = {
+  name: 'score-files',
+  batch: fileEvents,
+  model: `${model}, HDF5 to HDF5`,
+  async open(engine) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'anomalyclr-bench-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const sample = await events(fileEvents);
+    const detector = await fit(engine, take(sample, places(0, pool, fileEvents)));
+    const run = runFiles(folder);
+    const domain = new DomainBuilder();
+    domain.add(take(sample, places(0, pool, fileEvents)));
+    await writeAtomically(run.config, JSON.stringify({ seed: 1, loss: 'anomclr+', representation: 'pool' }));
+    await writeAtomically(run.domain, JSON.stringify(domain.build()));
+    await saveEncoder(run.encoder, { config: published, weights: encoder });
+    await saveDetector(run.detector, detector);
+    const [data, out] = [path.join(folder, 'events.h5'), path.join(folder, 'scores.h5')];
+    await writeEvents(data, [sample]);
+    const request = { model: folder, data: [data], out, batch: 4096, onBadEvent: 'fail' } as const;
+    return {
+      run: () => scoreFiles(request, engine),
+      async check() {
+        await scoreFiles(request, engine);
+        const got = await readScores(out);
+        agree('scores', got.score, await open(engine, detector, 'f64').score(sample), 1e-5);
+        agree('in-domain flags', got.inDomain, inDomain(domain.build(), sample), 0);
+      },
+    };
+  },
+};
+
+/** A detector on the pooled representation of `sample`, untrained but for its whitening. */
+async function fit(engine: Engine, sample: EventBatch): Promise<DetectorWeights> {
+  const trainer = engine.contrastive(
+    { ...published, precision: 'f64', loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
     recipe,
   );
-  const weights = initialWeights(encoderLayout(published), 1, 'f32');
-  model.setWeights(precision === 'f64' ? doubles(weights) : weights);
-  return async (batch: EventBatch) =>
-    selectColumns(await model.embed(batch), rowLength(published), columnsOf('pool', published));
-}
-
-function open(engine: Engine, preparation: Preparation, precision: Precision) {
-  const embed = representations(engine, precision);
+  trainer.setWeights(doubles(encoder));
+  const rows = selectColumns(await trainer.embed(sample), rowLength(published), columnsOf('pool', published));
+  trainer.dispose();
+  const preparation = fitPreparation('whiten', rows, published.width);
   const n = preparation.outputs;
   const widths = [n, 64, 25, 10, 25, 64, n];
-  const weights = initialWeights(autoencoderLayout(widths), 1, 'f32');
-  const detector = new Detector(engine, {
-    preparation,
-    widths,
-    activation: 'elu',
-    weights: precision === 'f64' ? doubles(weights) : weights,
-  });
-  return async (batch: EventBatch) => detector.score(await embed(batch));
+  return { preparation, widths, activation: 'elu', weights: initialWeights(autoencoderLayout(widths), 1, 'f32') };
 }
 
-export const scores: Case[] = [score('score', 4096), score('score-one', 1)];
+function open(engine: Engine, detector: DetectorWeights, precision: Precision): ScoringModel {
+  const [from, to] = columnsOf('pool', published);
+  const weights = precision === 'f64' ? doubles(encoder) : encoder;
+  return engine.scorer({ ...detectorConfig(detector, precision), encoder: { ...published, weights, from, to } });
+}
+
+export const scores: Case[] = [
+  inMemory('score', 4096, (scorer, batch) => scorer.score(batch)),
+  inMemory('score-one', 1, (scorer, event) => scorer.scoreNow(event)),
+  files,
+];

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { agree } from '../../bench/case.js';
+import { agree, time } from '../../bench/case.js';
 import { cases } from '../../bench/cases.js';
 import { packageRoot } from '../../src/addon.js';
 import { AnomalyClrError } from '../../src/errors.js';
@@ -20,7 +20,7 @@ test('the cases of the contract are there', () => {
   expect(sizes('train-step')).toEqual([128, 512, 2048, 512]);
   expect(sizes('augment')).toHaveLength(1);
   for (const loss of ['clr', 'ntxent', 'anomclr', 'anomclr+']) expect(sizes(`loss-${loss}`)).toEqual([512, 4096]);
-  expect([sizes('score'), sizes('score-one')]).toEqual([[4096], [1]]);
+  expect([sizes('score'), sizes('score-one'), sizes('score-files')]).toEqual([[4096], [1], [32_768]]);
 });
 
 test('a case is checked, timed, printed and written, with a peer beside it', () => {
@@ -63,6 +63,13 @@ test('a case is checked, timed, printed and written, with a peer beside it', () 
   expect(min).toBeLessThanOrEqual(median);
   expect(median).toBeLessThanOrEqual(max);
   expect(runs).toBeGreaterThanOrEqual(5);
+});
+
+test('a case of one event has its latency beside its rate', async () => {
+  const { median, latency_us: us } = await time(() => Promise.resolve(), 1);
+  expect(us!.p50).toBeCloseTo(1e6 / median, 6);
+  expect(us!.p99).toBeGreaterThanOrEqual(us!.p50);
+  expect((await time(() => Promise.resolve(), 2)).latency_us).toBeUndefined();
 });
 
 test('a check lets pass what is close, and nothing else', () => {
