@@ -10,6 +10,10 @@ export interface Case {
   readonly batch: number;
   /** What it runs on, in words. */
   readonly model: string;
+  /** f32 unless said otherwise. */
+  readonly precision?: 'bf16';
+  /** Runs for minutes: only where it is asked for by its whole name. */
+  readonly long?: true;
   /** Prepares it, outside of what is timed. */
   open(engine: Engine): Promise<Opened>;
 }
@@ -17,6 +21,8 @@ export interface Case {
 export interface Opened {
   /** The call that is timed. */
   run(): Promise<unknown>;
+  /** Operations of the dense layers in one call, two for a multiply-add: what is held against the machine's peak. */
+  readonly flop?: number;
   /** Compares what the call gives with a reference. @throws AnomalyClrError where it is further off than it may be */
   check(): Promise<void>;
 }
@@ -32,9 +38,16 @@ export interface Rates {
   readonly latency_us?: { readonly p50: number; readonly p99: number };
 }
 
-/** Times calls of `run` for 1.5 s, five at least, after a warm-up; events/s of the median, slowest and fastest. */
-export async function time(run: () => Promise<unknown>, batch: number): Promise<Rates> {
-  const bench = new Bench({ iterations: 5, time: 1500, warmupIterations: 2, warmupTime: 300, throws: true });
+/**
+ * Times calls of `run` for 1.5 s, five at least, after a warm-up; events/s of the median, slowest and fastest. A long case
+ * is called once.
+ */
+export async function time(run: () => Promise<unknown>, batch: number, long = false): Promise<Rates> {
+  const bench = new Bench(
+    long
+      ? { iterations: 1, time: 0, warmup: false, throws: true }
+      : { iterations: 5, time: 1500, warmupIterations: 2, warmupTime: 300, throws: true },
+  );
   const task = bench.add('case', run, { async: true }).tasks[0];
   await bench.run();
   if (task.result.state !== 'completed') throw new AnomalyClrError(`the timing ended as ${task.result.state}`);

@@ -12,9 +12,14 @@ try {
   const opened = await one.open(openEngine('native', Number(threads)));
   if (what === 'check') await opened.check();
   else {
-    const rates = await time(() => opened.run(), one.batch);
-    const { target, threads: used } = loadAddon().info();
-    process.send?.({ rates, backend: target, threads: used, peakRssMb: process.resourceUsage().maxRSS / 1024 });
+    const addon = loadAddon();
+    const peak = () => addon.peak({ precision: one.precision ?? 'f32', seconds: 0.2 });
+    const before = opened.flop ? await peak() : 0;
+    const rates = await time(() => opened.run(), one.batch, one.long);
+    const peakRssMb = process.resourceUsage().maxRSS / 1024;
+    const { target, threads: used } = addon.info();
+    const share = opened.flop && (opened.flop / one.batch) * (rates.median / Math.max(before, await peak()));
+    process.send?.({ rates, backend: target, threads: used, peakRssMb, ...(share ? { share } : {}) });
   }
 } catch (error) {
   if (!(error instanceof AnomalyClrError)) throw error;

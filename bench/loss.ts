@@ -5,8 +5,9 @@ import { agree, doubles, type Case } from './case.js';
 const dim = 160;
 
 /** Value and gradients of a loss. */
-function loss(name: string, events: number): Case {
+function loss(name: string, events: number, long = false): Case {
   return {
+    ...(long ? { long } : {}),
     name: `loss-${name}`,
     batch: events,
     model: `${dim} dimensions`,
@@ -26,6 +27,8 @@ function loss(name: string, events: number): Case {
           temperature: 0.1,
         });
       return Promise.resolve({
+        // cosines twice, and the gradient's product: 2N x 2N x dim each
+        ...(name === 'anomclr' || name === 'clr' ? { flop: 3 * 2 * (2 * events) ** 2 * dim } : {}),
         run: () => call(x => x),
         async check() {
           const [got, want] = [await call(x => x), await call(doubles)];
@@ -47,4 +50,5 @@ function random(count: number, stream: number): Float32Array {
 export const losses = (): Case[] =>
   loadAddon()
     .losses()
-    .flatMap(({ name }) => [512, 4096].map(events => loss(name, events)));
+    .flatMap(({ name }) => [512, 4096].map(events => loss(name, events)))
+    .concat(loss('anomclr', 65_536, true));

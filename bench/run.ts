@@ -1,12 +1,12 @@
 // The benchmark: npm run bench -- [--filter NAME] [--threads N] [--json FILE] [--peer COMMAND]. See README.md.
-import { fork, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import os from 'node:os';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadAddon } from '../src/addon.js';
 import { AnomalyClrError, UsageError } from '../src/errors.js';
 import { writeAtomically } from '../src/files.js';
+import { ask } from './ask.js';
 import type { Case, Rates } from './case.js';
 import { cases } from './cases.js';
 
@@ -21,23 +21,15 @@ interface Measured {
   readonly threads: number;
   readonly events_per_s: Rates;
   readonly peak_rss_mb: number;
-  readonly checked: true;
-}
-
-type Answer = { problem: string } | { rates: Rates; backend: string; threads: number; peakRssMb: number };
-
-/** The answer of a child process; undefined where it had none. */
-async function ask(what: 'check' | 'time', index: number, threads: number): Promise<Answer | undefined> {
-  const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), [what, String(index), String(threads)]);
-  let answer: Answer | undefined;
-  child.on('message', message => (answer = message as Answer));
-  const code = await new Promise<number | null>(resolve => child.on('close', resolve));
-  return code === 0 ? answer : { problem: `its process ended with ${code ?? 'a signal'}` };
+  /** Of the peak of multiply-adds in that precision, measured before and after; dense products alone count. */
+  readonly share_of_peak?: number;
+  readonly checked: boolean;
 }
 
 async function measure(one: Case, index: number, threads: number): Promise<Measured> {
   const label = `${one.name}, batch ${one.batch}`;
-  const checked = await ask('check', index, threads);
+  // a long case is a larger one of those that are checked
+  const checked = one.long ? undefined : await ask('check', index, threads);
   if (checked && 'problem' in checked) throw new AnomalyClrError(`${label}: ${checked.problem}; not timed`);
   const timed = await ask('time', index, threads);
   if (!timed || 'problem' in timed)
@@ -47,12 +39,13 @@ async function measure(one: Case, index: number, threads: number): Promise<Measu
     model: one.model,
     engine: 'native',
     backend: timed.backend,
-    precision: 'f32',
+    precision: one.precision ?? 'f32',
     batch: one.batch,
     threads: timed.threads,
     events_per_s: timed.rates,
     peak_rss_mb: Math.round(timed.peakRssMb),
-    checked: true,
+    ...(timed.share === undefined ? {} : { share_of_peak: timed.share }),
+    checked: !one.long,
   };
 }
 
@@ -69,17 +62,27 @@ function machine() {
   };
 }
 
-const columns = ['case', 'batch', 'events/s', 'slowest', 'fastest', 'calls', 'MB', 'on'];
-const widths = [16, 6, 10, 10, 10, 6, 6, 0];
+const columns = ['case', 'batch', 'events/s', 'slowest', 'fastest', 'calls', 'MB', 'peak', 'on'];
+const widths = [16, 6, 10, 10, 10, 6, 6, 5, 0];
 const line = (cells: readonly (string | number)[]): string =>
   cells
-    .map((cell, i) => (i === 0 || i === 7 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
+    .map((cell, i) => (i === 0 || i === 8 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
     .join(' ');
 const rate = (value: number): string => (value >= 100 ? String(Math.round(value)) : value.toPrecision(3));
-const row = ({ name, batch, events_per_s, peak_rss_mb: mb, model }: Measured): string => {
+const row = ({ name, batch, events_per_s, peak_rss_mb: mb, share_of_peak: share, model }: Measured): string => {
   const { median, min, max, runs, latency_us: us } = events_per_s;
   const latency = us ? `; p50 ${us.p50.toFixed(0)} us, p99 ${us.p99.toFixed(0)} us` : '';
-  return line([name, batch, rate(median), rate(min), rate(max), runs, mb, `${model}${latency}`]);
+  return line([
+    name,
+    batch,
+    rate(median),
+    rate(min),
+    rate(max),
+    runs,
+    mb,
+    share ? `${Math.round(100 * share)}%` : '',
+    `${model}${latency}`,
+  ]);
 };
 
 /** Runs another program and shows the end of what it says. */
@@ -101,7 +104,8 @@ async function main(): Promise<void> {
   if (!(Number.isInteger(threads) && threads >= 0 && threads <= 1024))
     throw new UsageError(`--threads: got ${values.threads}, allowed: a whole number, 0 (all cores) to 1024`);
   const all = cases();
-  const chosen = all.filter(({ name }) => name.includes(values.filter ?? ''));
+  const wanted = values.filter ?? '';
+  const chosen = all.filter(({ name, batch, long }) => (long ? `${name}-${batch}` === wanted : name.includes(wanted)));
   if (chosen.length === 0)
     throw new UsageError(
       `--filter ${values.filter}: no such case; there are ${[...new Set(all.map(c => c.name))].join(', ')}`,
@@ -115,7 +119,7 @@ async function main(): Promise<void> {
     results.push(result);
     console.log(row(result));
   }
-  if (results.length > 0) console.log(`all checked; ${results[0].backend}, ${results[0].threads} threads, float32`);
+  if (results.length > 0) console.log(`all checked; ${results[0].backend}, ${results[0].threads} threads`);
   for (const command of values.peer ?? []) showPeer(command);
   if (values.json !== undefined)
     await writeAtomically(values.json, `${JSON.stringify({ machine: here, cases: results }, null, 2)}\n`);

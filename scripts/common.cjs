@@ -45,4 +45,4 @@ function markBuilt(file, text, started) {
   fs.utimesSync(file, started, started);
 }
 
-module.exports = { root, findTools, markBuilt };
+module.exports = { root, onPath, findTools, markBuilt };

@@ -7,7 +7,8 @@ import { AnomalyClrError } from './errors.js';
 
 /** A contiguous float array in the precision of its session. */
 export type Floats = Float32Array | Float64Array;
-export type Precision = 'f32' | 'f64';
+/** `bf16`: float32, but matrix products of bfloat16 factors. */
+export type Precision = 'f32' | 'f64' | 'bf16';
 
 /** Events as the addon takes them: an EventBatch, or its columns. */
 export interface Columns {
@@ -92,6 +93,14 @@ export interface TokenRows {
   offsets: Int32Array;
 }
 
+/** The events at `index` and what their random numbers are keyed by, the places in `index` being part of it. */
+export interface KeyedEvents {
+  events: Columns;
+  index: Int32Array;
+  seed: number;
+  epoch: number;
+}
+
 export interface NativeTrainer {
   layout(): WeightInfo[];
   weights(): Floats;
@@ -99,15 +108,8 @@ export interface NativeTrainer {
   state(): OptimiserState;
   setState(state: OptimiserState): void;
   setRecipe(recipe: NativeRecipe): void;
-  /** One training step on the events at `index`; `update: false` gives the loss alone. */
-  step(argument: {
-    events: Columns;
-    index: Int32Array;
-    seed: number;
-    epoch: number;
-    rate: number;
-    update: boolean;
-  }): Promise<StepResult>;
+  /** One training step; `update: false` gives the loss alone. The views of `next` are made beside it. */
+  step(argument: KeyedEvents & { rate: number; update: boolean; next?: KeyedEvents }): Promise<StepResult>;
   stepOnViews(argument: { views: TokenRows[]; rate: number; update: boolean }): Promise<StepResult>;
   /** [events, width + headLayers * output]: pooled, then every head layer. */
   embed(argument: { events: Columns; index?: Int32Array }): Promise<Floats>;
@@ -117,7 +119,7 @@ export interface NativeTrainer {
 }
 
 export interface AutoencoderConfig {
-  precision: Precision;
+  precision: Exclude<Precision, 'bf16'>;
   widths: Int32Array;
   activation: 'relu' | 'leaky_relu' | 'elu';
   activateBottleneck: boolean;
@@ -202,6 +204,8 @@ export interface Addon {
     invarianceWeight?: number;
     anomalyWeight?: number;
   }): Promise<{ loss: number; gradients: Floats[] }>;
+  /** FLOP/s of multiply-adds out of registers, on all threads at once for that long. */
+  peak(argument: { precision: Precision; seconds: number }): Promise<number>;
   /** [n, outputs] of x [n, inputs], in the precision of x. */
   prepare(argument: { preparation: NativePreparation; x: Floats; index?: Int32Array }): Promise<Floats>;
   Trainer: new (config: TrainerConfig) => NativeTrainer;

@@ -1,6 +1,9 @@
 // What the addon exports. Meaning (names, defaults, units) is TypeScript's; see src/addon.ts.
 #include <napi.h>
 
+#include <chrono>
+#include <mutex>
+
 #include "binding/classes.h"
 #include "binding/model_args.h"
 #include "binding/recipe_args.h"
@@ -17,7 +20,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   if (target_error() != nullptr) throw Napi::Error::New(env, target_error());
   Napi::Object out = Napi::Object::New(env);
   out.Set("version", ACLR_VERSION);
-  out.Set("target", ops<float>().target);
+  out.Set("target", target_name());
   out.Set("targets", available_targets());
   out.Set("features", cpu_features());
   out.Set("threads", Napi::Number::New(env, ThreadPool::global().threads()));
@@ -156,7 +159,7 @@ Napi::Value augment_with_numbers(const Napi::CallbackInfo& call) {
 template <class T>
 Napi::Value loss_of(Napi::Object from) {
   struct Job {
-    std::vector<T> z[3], dz[3];
+    std::vector<T> z[3];  // and then the gradients
     double loss = 0;
   };
   const Napi::Env env = from.Env();
@@ -169,28 +172,54 @@ Napi::Value loss_of(Napi::Object from) {
   auto job = std::make_shared<Job>();
   static const char* const kNames[] = {"z", "zPhysical", "zAnomalous"};
   const int views = loss->info.uses_anomalous ? 3 : 2;
-  for (int v = 0; v < views; ++v) {
-    job->z[v] = copy_of<T>(from, kNames[v], std::size_t(n) * d);
-    job->dz[v].resize(std::size_t(n) * d);
-  }
+  for (int v = 0; v < views; ++v) job->z[v] = copy_of<T>(from, kNames[v], std::size_t(n) * d);
   return Worker::start(
       env,
       [=] {
-        ContrastBatch<T> batch{n, d, {}, d, {}};
-        for (int v = 0; v < views; ++v) {
-          batch.z[v] = job->z[v].data();
-          batch.dz[v] = job->dz[v].data();
-        }
-        return contrast<T>(ThreadPool::global(), *loss, weights, temperature, batch, &job->loss);
+        ContrastBatch<T> batch{n, d, {}, {}};
+        ContrastScratch<T> scratch;
+        for (int v = 0; v < views; ++v) batch.z[v] = batch.dz[v] = job->z[v].data();
+        return contrast<T>(ThreadPool::global(), ops<T>(), *loss, weights, temperature, batch, scratch, &job->loss);
       },
       [=](Napi::Env e) {
         Napi::Object out = Napi::Object::New(e);
         out.Set("loss", job->loss);
         Napi::Array gradients = Napi::Array::New(e);
-        for (int v = 0; v < views; ++v) gradients.Set(static_cast<std::uint32_t>(v), array_from(e, job->dz[v]));
+        for (int v = 0; v < views; ++v) {
+          gradients.Set(static_cast<std::uint32_t>(v), array_from(e, job->z[v]));
+          job->z[v] = {};  // as large batches come near what memory there is
+        }
         out.Set("gradients", gradients);
         return Napi::Value(out);
       });
+}
+
+// FLOP/s of multiply-adds out of registers, on every thread of the pool at once: what gemm can be held against.
+Napi::Value peak(const Napi::CallbackInfo& call) {
+  const Napi::Object from = object_of(call[0], "the argument");
+  const Precision precision = precision_of(from);
+  const double seconds = number_of(from, "seconds", 1e-3, 10);
+  auto rate = std::make_shared<double>(0);
+  return Worker::start(
+      call.Env(),
+      [=] {
+        using Clock = std::chrono::steady_clock;
+        std::mutex mutex;
+        ThreadPool& pool = ThreadPool::global();
+        const auto start = Clock::now();
+        pool.run(pool.threads(), [&](int) {
+          double done = 0, passed = 0;
+          const auto begin = Clock::now();
+          do {
+            done += precision.is_double ? ops<double>().peak(100000) : ops<float>(precision.products).peak(100000);
+            passed = std::chrono::duration<double>(Clock::now() - begin).count();
+          } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
+          std::lock_guard lock(mutex);
+          *rate += done / passed;
+        });
+        return Status();
+      },
+      [=](Napi::Env env) { return Napi::Value(Napi::Number::New(env, *rate)); });
 }
 
 Napi::Value contrastive_loss(const Napi::CallbackInfo& call) {
@@ -232,6 +261,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("randomWords", Napi::Function::New<random_words>(env));
   exports.Set("augment", Napi::Function::New<augment>(env));
   exports.Set("augmentWithNumbers", Napi::Function::New<augment_with_numbers>(env));
+  exports.Set("peak", Napi::Function::New<peak>(env));
   exports.Set("contrastiveLoss", Napi::Function::New<contrastive_loss>(env));
   exports.Set("prepare", Napi::Function::New<prepare>(env));
   exports.Set("Trainer", trainer_class(env));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/event.h"
+#include "kernels/ops.h"
 #include "core/status.h"
 
 namespace aclr::binding {
@@ -80,6 +81,17 @@ inline bool is_second(Napi::Object from, const char* name, const char* first, co
   const std::string text = text_of(from, name);
   if (text != first && text != second) fail(from.Env(), std::string(name) + " must be " + first + " or " + second);
   return text == second;
+}
+
+// How a session computes: in float or double, and what matrix products take their factors in.
+struct Precision {
+  bool is_double;
+  Products products;
+};
+inline Precision precision_of(Napi::Object from) {
+  const std::string text = text_of(from, "precision");
+  if (text != "f32" && text != "f64" && text != "bf16") fail(from.Env(), "precision must be f32, f64 or bf16");
+  return {text == "f64", text == "bf16" ? Products::kBf16 : Products::kExact};
 }
 
 template <class T>

@@ -21,8 +21,8 @@ class AnyScorer {
 template <class T>
 class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedScorer<T>> {
  public:
-  TypedScorer(const ScorerConfig& config, const std::vector<T>& encoder_weights, std::vector<T> autoencoder_weights)
-      : scorer_(config, encoder_weights, std::move(autoencoder_weights)), reads_events_(config.encoder.has_value()) {}
+  TypedScorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
+      : scorer_(config, std::move(encoder_weights), std::move(autoencoder_weights)), reads_events_(config.encoder.has_value()) {}
 
   Call score(Napi::Object from) override {
     auto input = std::make_shared<Input>(input_of(from));
@@ -88,7 +88,7 @@ std::shared_ptr<AnyScorer> make(const ScorerConfig& config, Napi::Object from) {
   if (config.encoder)
     encoder = copy_of<T>(object_of(from.Get("encoder"), "encoder"), "weights", Encoder<T>(*config.encoder).weight_count());
   return std::make_shared<TypedScorer<T>>(
-      config, encoder,
+      config, std::move(encoder),
       copy_of<T>(object_of(from.Get("autoencoder"), "autoencoder"), "weights", Autoencoder<T>(config.autoencoder).weight_count()));
 }
 
@@ -109,8 +109,10 @@ class ScorerSession : public Session<ScorerSession, AnyScorer> {
     }
     config.preparation = preparation_config(object_of(from.Get("preparation"), "preparation"));
     config.autoencoder = autoencoder_config(object_of(from.Get("autoencoder"), "autoencoder"));
+    const Precision precision = precision_of(from);
+    config.products = precision.products;
     check(info.Env(), config.check());
-    impl_ = is_second(from, "precision", "f32", "f64") ? make<double>(config, from) : make<float>(config, from);
+    impl_ = precision.is_double ? make<double>(config, from) : make<float>(config, from);
   }
 
   static Napi::Function define(Napi::Env env) {

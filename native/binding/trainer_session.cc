@@ -22,8 +22,8 @@ TrainerConfig trainer_config(Napi::Object from) {
 
 // Rows of features {x, offsets}, every offset checked.
 template <class T>
-TokenBlock<T> tokens_of(Napi::Object from, int features) {
-  TokenBlock<T> block;
+TokenRows<T> tokens_of(Napi::Object from, int features) {
+  TokenRows<T> block;
   block.x = copy_of<T>(from, "x");
   block.offsets = copy_of<std::int32_t>(from, "offsets");
   const std::vector<std::int32_t>& o = block.offsets;
@@ -76,20 +76,29 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   void set_state(Napi::Object from) override { trainer_.state() = state_of<T>(from, trainer_.weights().size()); }
   void set_recipe(Napi::Value recipe) override { trainer_.set_recipe(recipe_of<T>(recipe)); }
 
-  Call step(Napi::Object from) override {
-    auto batch = std::make_shared<TrainBatch<T>>();
+  // The key of an event is its place in the sample, so that the order of a batch changes no draw.
+  static TrainBatch<T> batch_of(Napi::Object from) {
+    TrainBatch<T> batch;
     std::vector<std::int32_t> index;
-    batch->events = events_of<T>(from, &index);
-    // the key of an event is its place in the sample, so that the order of a batch changes no draw
-    batch->ids.assign(index.begin(), index.end());
-    batch->seed = seed_of(from);
-    batch->epoch = word_of(from, "epoch");
+    batch.events = events_of<T>(from, &index);
+    batch.ids.assign(index.begin(), index.end());
+    batch.seed = seed_of(from);
+    batch.epoch = word_of(from, "epoch");
     if (index.empty()) fail(from.Env(), "a step needs at least one event");
+    return batch;
+  }
+
+  Call step(Napi::Object from) override {
+    auto batch = std::make_shared<TrainBatch<T>>(batch_of(from));
     const double rate = number_of(from, "rate", 0, 1e6);
     const bool update = flag_of(from, "update");
+    // made now, while the arrays are there
+    auto next = std::make_shared<std::unique_ptr<TrainBatch<T>>>();
+    if (const Napi::Value given = from.Get("next"); !given.IsUndefined())
+      *next = std::make_unique<TrainBatch<T>>(batch_of(object_of(given, "next")));
     auto result = std::make_shared<StepResult>();
-    return {[self = this->shared_from_this(), batch, rate, update, result] {
-              return self->trainer_.step(ThreadPool::global(), *batch, rate, update, result.get());
+    return {[self = this->shared_from_this(), batch, rate, update, result, next] {
+              return self->trainer_.step(ThreadPool::global(), *batch, rate, update, result.get(), std::move(*next));
             },
             [result](Napi::Env env) { return result_to_js(env, *result); }};
   }
@@ -97,7 +106,7 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   Call step_on_views(Napi::Object from) override {
     const Napi::Value given = from.Get("views");
     if (!given.IsArray() || given.As<Napi::Array>().Length() < 2) fail(from.Env(), "views must be an array of two or three");
-    auto views = std::make_shared<std::array<TokenBlock<T>, kViews>>();
+    auto views = std::make_shared<ViewRows<T>>();
     const auto array = given.As<Napi::Array>();
     for (std::uint32_t v = 0; v < std::min<std::uint32_t>(array.Length(), kViews); ++v)
       (*views)[v] = tokens_of<T>(object_of(array.Get(v), "a view"), features_);
@@ -122,23 +131,23 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   }
 
   Call reps(Napi::Object from) override {
-    auto block = std::make_shared<TokenBlock<T>>(tokens_of<T>(from, features_));
+    auto block = std::make_shared<TokenRows<T>>(tokens_of<T>(from, features_));
     auto out = std::make_shared<std::vector<T>>(std::size_t(block->events()) * trainer_.encoder().rep_row());
     return {[self = this->shared_from_this(), block, out] {
-              self->trainer_.reps_of(*block, out->data());
+              self->trainer_.reps_of(ThreadPool::global(), *block, out->data());
               return Status();
             },
             [out](Napi::Env env) { return array_from(env, *out); }};
   }
 
   Call gradients(Napi::Object from) override {
-    auto block = std::make_shared<TokenBlock<T>>(tokens_of<T>(from, features_));
+    auto block = std::make_shared<TokenRows<T>>(tokens_of<T>(from, features_));
     auto dreps = std::make_shared<std::vector<T>>(
         copy_of<T>(from, "dreps", std::size_t(block->events()) * trainer_.encoder().rep_row()));
     auto dweights = std::make_shared<std::vector<T>>(trainer_.weights().size());
     auto dx = std::make_shared<std::vector<T>>(block->x.size());
     return {[self = this->shared_from_this(), block, dreps, dweights, dx] {
-              self->trainer_.gradients_of(*block, dreps->data(), dweights->data(), dx->data());
+              self->trainer_.gradients_of(ThreadPool::global(), *block, dreps->data(), dweights->data(), dx->data());
               return Status();
             },
             [dweights, dx](Napi::Env env) {
@@ -161,8 +170,10 @@ class TrainerSession : public Session<TrainerSession, AnyTrainer> {
 
   explicit TrainerSession(const Napi::CallbackInfo& info) : Session(info) {
     const Napi::Object from = argument(info);
-    const TrainerConfig config = trainer_config(from);
-    if (is_second(from, "precision", "f32", "f64"))
+    TrainerConfig config = trainer_config(from);
+    const Precision precision = precision_of(from);
+    config.products = precision.products;
+    if (precision.is_double)
       impl_ = std::make_shared<TypedTrainer<double>>(config);
     else
       impl_ = std::make_shared<TypedTrainer<float>>(config);

@@ -95,6 +95,7 @@ struct EventColumns {
   std::vector<std::uint8_t> kind;
   std::vector<std::int32_t> offsets{0};
 
+  bool operator==(const EventColumns& other) const = default;
   int events() const { return static_cast<int>(offsets.size()) - 1; }
   void load(int i, Event<T>& event) const {
     event.clear();

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/amx_available.h"
 #include "kernels/targets.h"
 
 namespace aclr {
@@ -12,10 +13,11 @@ struct Target {
   bool supported;
   const Ops<float>* f32;
   const Ops<double>* f64;
+  const Ops<float>* bf16;
 };
 
 struct Choice {
-  Target chosen{"portable", true, &portable_f32, &portable_f64};
+  Target chosen{"portable", true, &portable_f32, &portable_f64, &portable_bf16};
   std::string error, available, features;
 
   Choice() {
@@ -24,13 +26,23 @@ struct Choice {
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    const Target targets[] = {{"avx512", avx512, &avx512_f32, &avx512_f64}, {"avx2", avx2, &avx2_f32, &avx2_f64}, chosen};
+    // these two differ from avx512 in products of bf16 alone
+    const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+    const Target targets[] = {
+#if defined(ACLR_AMX)
+        {"amx", bf16 && amx_available(), &avx512_f32, &avx512_f64, &amx_bf16},
+#endif
+        {"avx512bf16", bf16, &avx512_f32, &avx512_f64, &avx512bf16_bf16},
+        {"avx512", avx512, &avx512_f32, &avx512_f64, &avx512_bf16},
+        {"avx2", avx2, &avx2_f32, &avx2_f64, &avx2_bf16},
+        chosen};
     if (avx2) features += "avx2 fma ";
     if (avx512) features += "avx512f avx512bw avx512dq avx512vl ";
     if (__builtin_cpu_supports("avx512bf16")) features += "avx512bf16 ";
+    if (amx_available()) features += "amx_bf16 ";
     if (__builtin_cpu_supports("avx512vnni")) features += "avx512vnni ";
 #elif defined(ACLR_ARM64)
-    const Target targets[] = {{"neon", true, &neon_f32, &neon_f64}, chosen};
+    const Target targets[] = {{"neon", true, &neon_f32, &neon_f64, &neon_bf16}, chosen};
     features += "neon ";
 #else
     const Target targets[] = {chosen};
@@ -59,14 +71,15 @@ const Choice& choice() {
 }  // namespace
 
 template <>
-const Ops<float>& ops<float>() {
-  return *choice().chosen.f32;
+const Ops<float>& ops<float>(Products products) {
+  return products == Products::kBf16 ? *choice().chosen.bf16 : *choice().chosen.f32;
 }
 template <>
-const Ops<double>& ops<double>() {
+const Ops<double>& ops<double>(Products) {
   return *choice().chosen.f64;
 }
 const char* target_error() { return choice().error.empty() ? nullptr : choice().error.c_str(); }
+const char* target_name() { return choice().chosen.name; }
 const char* available_targets() { return choice().available.c_str(); }
 const char* cpu_features() { return choice().features.c_str(); }
 

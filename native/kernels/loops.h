@@ -28,163 +28,161 @@ inline float exponential(float x) {
   return x < -87.0f ? 0.0f : result;
 }
 
+// Sixteen numbers by the compiler's vector extension: what `omp simd` reductions would end by adding lane after lane is
+// folded in halves here.
+template <class T>
+struct Sixteen {
+  typedef T type __attribute__((vector_size(16 * sizeof(T)), aligned(alignof(T)), may_alias));
+};
+
+// Sum over i < n of term(i): `wide` gives 16 of them as a vector, `one` a single one.
+template <class T, class Wide, class One>
+[[gnu::always_inline]] inline T sum_over(int n, const Wide& wide, const One& one) {
+  using V = typename Sixteen<T>::type;
+  V sum{}, other{};
+  int i = 0;
+  for (; i + 32 <= n; i += 32) {
+    wide(sum, i);
+    wide(other, i + 16);
+  }
+  if (i + 16 <= n) {
+    wide(sum, i);
+    i += 16;
+  }
+  sum += other;
+  T rest = 0;
+  for (; i < n; ++i) rest += one(i);
+  T eight[8], four[4];
+  for (int l = 0; l < 8; ++l) eight[l] = sum[l] + sum[l + 8];
+  for (int l = 0; l < 4; ++l) four[l] = eight[l] + eight[l + 4];
+  return ((four[0] + four[2]) + (four[1] + four[3])) + rest;
+}
+
+template <class T>
+const typename Sixteen<T>::type& sixteen(const T* x) {
+  return *reinterpret_cast<const typename Sixteen<T>::type*>(x);
+}
+
+// sum_i x_i y_i z_i; y and z as far as Y and Z say.
+template <class T, bool Y, bool Z>
+T sum_of_products(int n, const T* x, const T* y = nullptr, const T* z = nullptr) {
+  using V = typename Sixteen<T>::type;
+  return sum_over<T>(
+      n,
+      [&](V& sum, int i) {
+        V product = sixteen(x + i);
+        if constexpr (Y) product *= sixteen(y + i);
+        if constexpr (Z) product *= sixteen(z + i);
+        sum += product;
+      },
+      [&](int i) { return x[i] * (Y ? y[i] : T(1)) * (Z ? z[i] : T(1)); });
+}
+
+template <class T>
+T sum_of_squares_about(int n, const T* x, T mean) {
+  using V = typename Sixteen<T>::type;
+  return sum_over<T>(
+      n,
+      [&](V& sum, int i) {
+        const V difference = sixteen(x + i) - mean;
+        sum += difference * difference;
+      },
+      [&](int i) { return (x[i] - mean) * (x[i] - mean); });
+}
+
 template <class T>
 void layer_norm(const LayerNorm<T>& a) {
   const int d = a.d;
   for (int r = 0; r < a.rows; ++r) {
-    const T* x = a.x + std::ptrdiff_t{r} * d;
-    const T* branch = a.branch ? a.branch + std::ptrdiff_t{r} * d : nullptr;
-    T* normal = a.normal + std::ptrdiff_t{r} * d;
-    T* out = a.out + std::ptrdiff_t{r} * d;
-    T sum = 0;
-    if (branch) {
-#pragma omp simd reduction(+ : sum)
-      for (int i = 0; i < d; ++i) sum += normal[i] = x[i] + branch[i];
-    } else {
-#pragma omp simd reduction(+ : sum)
-      for (int i = 0; i < d; ++i) sum += normal[i] = x[i];
+    const std::ptrdiff_t at = std::ptrdiff_t{r} * d;
+    const T *x = a.x + at, *gain = a.gain, *offset = a.offset;
+    T *normal = a.normal + at, *out = a.out + at;
+    if (a.keep) {
+      const T* branch = a.branch + at;
+      const std::uint8_t* keep = a.keep + at;
+      const T scale = a.keep_scale;
+#pragma omp simd
+      for (int i = 0; i < d; ++i) normal[i] = x[i] + branch[i] * (keep[i] ? scale : T(0));
+    } else if (a.branch) {
+      const T* branch = a.branch + at;
+#pragma omp simd
+      for (int i = 0; i < d; ++i) normal[i] = x[i] + branch[i];
+    } else if (normal != x) {
+      for (int i = 0; i < d; ++i) normal[i] = x[i];
     }
-    const T mean = sum / T(d);
-    T square = 0;
-#pragma omp simd reduction(+ : square)
-    for (int i = 0; i < d; ++i) {
-      normal[i] -= mean;
-      square += normal[i] * normal[i];
-    }
+    const T mean = sum_of_products<T, false, false>(d, normal) / T(d);
+    const T square = sum_of_squares_about(d, normal, mean);
     const T rstd = T(1) / root(square / T(d) + T(1e-5));
     a.rstd[r] = rstd;
 #pragma omp simd
     for (int i = 0; i < d; ++i) {
-      normal[i] *= rstd;
-      out[i] = normal[i] * a.gain[i] + a.offset[i];
+      const T scaled = (normal[i] - mean) * rstd;
+      normal[i] = scaled;
+      out[i] = scaled * gain[i] + offset[i];
     }
+  }
+}
+
+template <class T>
+void affine(const T* normal, const T* gain, const T* offset, int rows, int d, T* out) {
+  for (int r = 0; r < rows; ++r, normal += d, out += d)
+#pragma omp simd
+    for (int i = 0; i < d; ++i) out[i] = normal[i] * gain[i] + offset[i];
+}
+
+// ROWS rows at once, so that dgain and doffset are read and written once for all of them.
+template <class T, int ROWS>
+void layer_norm_backward_rows(const LayerNormBackward<T>& a, std::ptrdiff_t at, const T* rstd) {
+  const int d = a.d;
+  const T* dout = a.dout + at;
+  const T* normal = a.normal + at;
+  const T* gain = a.gain;
+  T* ds = a.ds + at;
+  T mean_g[ROWS], mean_gn[ROWS];
+  for (int r = 0; r < ROWS; ++r) {
+    const T* g = dout + r * d;
+    const T* x = normal + r * d;
+    mean_g[r] = sum_of_products<T, true, false>(d, g, gain) / T(d);
+    mean_gn[r] = sum_of_products<T, true, true>(d, g, gain, x) / T(d);
+  }
+#pragma omp simd
+  for (int i = 0; i < d; ++i) {
+    T dgain = 0, doffset = 0;
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; ++r) {
+      const T g = dout[r * d + i], x = normal[r * d + i];
+      dgain += g * x;
+      doffset += g;
+      ds[r * d + i] = rstd[r] * (g * gain[i] - mean_g[r] - x * mean_gn[r]);
+    }
+    a.dgain[i] += dgain;
+    a.doffset[i] += doffset;
   }
 }
 
 template <class T>
 void layer_norm_backward(const LayerNormBackward<T>& a) {
-  const int d = a.d;
-  for (int r = 0; r < a.rows; ++r) {
-    const T* dout = a.dout + std::ptrdiff_t{r} * d;
-    const T* normal = a.normal + std::ptrdiff_t{r} * d;
-    T* ds = a.ds + std::ptrdiff_t{r} * d;
-    T mean_g = 0, mean_gn = 0;
-#pragma omp simd reduction(+ : mean_g, mean_gn)
-    for (int i = 0; i < d; ++i) {
-      const T g = dout[i] * a.gain[i];
-      mean_g += g;
-      mean_gn += g * normal[i];
-    }
-    mean_g /= T(d);
-    mean_gn /= T(d);
-    const T rstd = a.rstd[r];
-#pragma omp simd
-    for (int i = 0; i < d; ++i) {
-      a.dgain[i] += dout[i] * normal[i];
-      a.doffset[i] += dout[i];
-      ds[i] = rstd * (dout[i] * a.gain[i] - mean_g - normal[i] * mean_gn);
-    }
-  }
-}
-
-template <class T>
-T dot(const T* x, const T* y, int n) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int i = 0; i < n; ++i) sum += x[i] * y[i];
-  return sum;
-}
-
-template <class T>
-void attention(const Attention<T>& a) {
-  const int d = a.d, width = d / a.heads;
-  const T scale = T(1) / root(T(width));
-  T* probs = a.probs;
+  int r = 0;
+  for (; r + 4 <= a.rows; r += 4) layer_norm_backward_rows<T, 4>(a, std::ptrdiff_t{r} * a.d, a.rstd + r);
+  for (; r < a.rows; ++r) layer_norm_backward_rows<T, 1>(a, std::ptrdiff_t{r} * a.d, a.rstd + r);
+  if (!a.keep) return;
+  const std::size_t count = static_cast<std::size_t>(a.rows) * static_cast<std::size_t>(a.d);
+  const T scale = a.keep_scale, *ds = a.ds;
   const std::uint8_t* keep = a.keep;
-  for (int e = 0; e < a.events; ++e) {
-    const int first = a.offsets[e], n = a.offsets[e + 1] - first;
-    const T* base = a.qkv + std::ptrdiff_t{first} * 3 * d;
-    for (int h = 0; h < a.heads; ++h) {
-      for (int i = 0; i < n; ++i) {
-        const T* q = base + std::ptrdiff_t{i} * 3 * d + h * width;
-        T* p = probs + i * n;
-        T top = -__builtin_huge_val();
-        for (int j = 0; j < n; ++j) {
-          p[j] = dot(q, base + std::ptrdiff_t{j} * 3 * d + d + h * width, width) * scale;
-          if (a.key_bias) p[j] += a.key_bias[first + j];
-          top = p[j] > top ? p[j] : top;
-        }
-        T sum = 0;
-        for (int j = 0; j < n; ++j) sum += p[j] = exponential(p[j] - top);
-        const T norm = T(1) / sum;
-        for (int j = 0; j < n; ++j) p[j] *= norm;
-        T* out = a.out + std::ptrdiff_t{first + i} * d + h * width;
-        for (int c = 0; c < width; ++c) out[c] = 0;
-        for (int j = 0; j < n; ++j) {
-          const T weight = keep ? (keep[i * n + j] ? p[j] * a.keep_scale : T(0)) : p[j];
-          const T* v = base + std::ptrdiff_t{j} * 3 * d + 2 * d + h * width;
+  T* dbranch = a.dbranch;
 #pragma omp simd
-          for (int c = 0; c < width; ++c) out[c] += weight * v[c];
-        }
-      }
-      probs += n * n;
-      if (keep) keep += n * n;
-    }
-  }
-}
-
-template <class T>
-void attention_backward(const AttentionBackward<T>& a) {
-  const int d = a.d, width = d / a.heads;
-  const T scale = T(1) / root(T(width));
-  const T* probs = a.probs;
-  const std::uint8_t* keep = a.keep;
-  for (int e = 0; e < a.events; ++e) {
-    const int first = a.offsets[e], n = a.offsets[e + 1] - first;
-    const T* base = a.qkv + std::ptrdiff_t{first} * 3 * d;
-    T* dbase = a.dqkv + std::ptrdiff_t{first} * 3 * d;
-    for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{n} * 3 * d; ++i) dbase[i] = 0;
-    for (int h = 0; h < a.heads; ++h) {
-      for (int i = 0; i < n; ++i) {
-        const T* dout = a.dout + std::ptrdiff_t{first + i} * d + h * width;
-        const T* p = probs + i * n;
-        T dp[64];  // kMaxObjects
-        T inner = 0;
-        for (int j = 0; j < n; ++j) {
-          const T factor = keep ? (keep[i * n + j] ? a.keep_scale : T(0)) : T(1);
-          dp[j] = factor * dot(dout, base + std::ptrdiff_t{j} * 3 * d + 2 * d + h * width, width);
-          inner += p[j] * dp[j];
-          const T weight = factor * p[j];
-          T* dv = dbase + std::ptrdiff_t{j} * 3 * d + 2 * d + h * width;
-#pragma omp simd
-          for (int c = 0; c < width; ++c) dv[c] += weight * dout[c];
-        }
-        const T* q = base + std::ptrdiff_t{i} * 3 * d + h * width;
-        T* dq = dbase + std::ptrdiff_t{i} * 3 * d + h * width;
-        for (int j = 0; j < n; ++j) {
-          const T dlogit = p[j] * (dp[j] - inner);
-          if (a.dkey_bias) a.dkey_bias[first + j] += dlogit;
-          const T weight = dlogit * scale;
-          const T* k = base + std::ptrdiff_t{j} * 3 * d + d + h * width;
-          T* dk = dbase + std::ptrdiff_t{j} * 3 * d + d + h * width;
-#pragma omp simd
-          for (int c = 0; c < width; ++c) {
-            dq[c] += weight * k[c];
-            dk[c] += weight * q[c];
-          }
-        }
-      }
-      probs += n * n;
-      if (keep) keep += n * n;
-    }
-  }
+  for (std::size_t i = 0; i < count; ++i) dbranch[i] = ds[i] * (keep[i] ? scale : T(0));
 }
 
 template <class T>
 void column_sums(const T* x, int rows, int cols, T* out) {
-  for (int r = 0; r < rows; ++r)
+  int r = 0;
+  for (; r + 4 <= rows; r += 4, x += 4 * std::ptrdiff_t{cols})
 #pragma omp simd
-    for (int c = 0; c < cols; ++c) out[c] += x[std::ptrdiff_t{r} * cols + c];
+    for (int c = 0; c < cols; ++c) out[c] += (x[c] + x[cols + c]) + (x[2 * cols + c] + x[3 * cols + c]);
+  for (; r < rows; ++r, x += cols)
+#pragma omp simd
+    for (int c = 0; c < cols; ++c) out[c] += x[c];
 }
 
 template <class T>
@@ -224,12 +222,25 @@ inline void dropout_keep(const DropoutKeep& a) {
       k0 += 0x9E3779B9u;
       k1 += 0xBB67AE85u;
     }
+    std::uint32_t words[4 * kLanes];  // block after block, as they are drawn
+#pragma omp simd
     for (int l = 0; l < kLanes; ++l) {
-      const std::uint32_t words[4] = {c0[l], c1[l], c2[l], c3[l]};
-      const int at = start + 16 * l, left = a.count - at < 16 ? a.count - at : 16;
-      for (int i = 0; i < left; ++i)
-        a.keep[at + i] = static_cast<int>((words[i >> 2] >> (8 * (i & 3))) & 0xFFu) >= a.threshold;
+      words[4 * l] = c0[l];
+      words[4 * l + 1] = c1[l];
+      words[4 * l + 2] = c2[l];
+      words[4 * l + 3] = c3[l];
     }
+    const int left = a.count - start < 16 * kLanes ? a.count - start : 16 * kLanes;
+    std::uint8_t bytes[16 * kLanes];
+    if constexpr (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+      __builtin_memcpy(bytes, words, sizeof bytes);
+    } else {
+      for (int i = 0; i < 16 * kLanes; ++i) bytes[i] = static_cast<std::uint8_t>(words[i >> 2] >> (8 * (i & 3)));
+    }
+    std::uint8_t* keep = a.keep + start;
+    const std::uint8_t threshold = static_cast<std::uint8_t>(a.threshold), any = a.threshold < 256;
+#pragma omp simd
+    for (int i = 0; i < left; ++i) keep[i] = bytes[i] >= threshold ? any : std::uint8_t{0};
   }
 }
 

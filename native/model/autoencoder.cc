@@ -64,7 +64,7 @@ bool Autoencoder<T>::activated(std::size_t layer) const {
 
 template <class T>
 void Autoencoder<T>::pack(const T* weights, bool backward) {
-  for (Linear<T>& l : layers_) l.pack(weights, backward);
+  for (Linear<T>& l : layers_) l.pack(ops<T>(), weights, backward);
 }
 
 template <class T>
@@ -74,8 +74,8 @@ void Autoencoder<T>::forward(const T* weights, const T* x, std::ptrdiff_t x_row,
     const Linear<T>& linear = layers_[l];
     const bool active = activated(l), relu = active && config_.activation == Activation::kRelu;
     const std::size_t count = static_cast<std::size_t>(rows) * linear.out;
-    T* y = ensure(tape.out[l], count);
-    linear.forward(weights, x, x_row, rows, y, linear.out, relu);
+    T* y = tape.out[l].need(count);
+    linear.forward(ops<T>(), weights, x, x_row, rows, y, linear.out, relu);
     if (active && !relu) activate(config_.activation, y, count);
     x = y;
     x_row = linear.out;
@@ -121,12 +121,12 @@ double Autoencoder<T>::loss(ThreadPool& pool, const T* weights, const T* x, int 
     const int first = b * kBlockRows, count = std::min(kBlockRows, rows - first);
     const T* in = x + std::size_t(first) * d;
     forward(weights, in, d, count, tape);
-    T* dy = ensure(tape.dy, std::size_t(count) * widest);
-    T* dx = ensure(tape.dx, std::size_t(count) * widest);
+    T* dy = tape.dy.need(std::size_t(count) * widest);
+    T* dx = tape.dx.need(std::size_t(count) * widest);
     const T share = T(2.0 / (static_cast<double>(rows) * d));
     double sum = 0;
     for (std::size_t i = 0; i < std::size_t(count) * d; ++i) {
-      const T difference = tape.out.back()[i] - in[i];
+      const T difference = tape.out.back().data()[i] - in[i];
       sum += double(difference) * double(difference);
       dy[i] = share * difference;
     }
@@ -135,9 +135,9 @@ double Autoencoder<T>::loss(ThreadPool& pool, const T* weights, const T* x, int 
       const Linear<T>& linear = layers_[l];
       if (activated(l))
         activate_backward(config_.activation, tape.out[l].data(), dy, std::size_t(count) * linear.out);
-      linear.backward_weights(dy, l > 0 ? tape.out[l - 1].data() : in, linear.in, count, dweights, tape.pack);
+      linear.backward_weights(ops<T>(), dy, l > 0 ? tape.out[l - 1].data() : in, linear.in, count, dweights, tape.pack);
       if (l == 0) break;
-      linear.backward_input(dy, linear.out, count, dx, linear.in, false);
+      linear.backward_input(ops<T>(), dy, linear.out, count, dx, linear.in, false);
       std::swap(dy, dx);
     }
   });

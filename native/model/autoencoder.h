@@ -32,8 +32,8 @@ class Autoencoder {
 
   // What one pass leaves behind, and its working memory. One per thread or block, reused.
   struct Tape {
-    std::vector<std::vector<T>> out;  // of every layer
-    std::vector<T> dy, dx, pack;
+    std::vector<Buffer<T>> out;  // of every layer
+    Buffer<T> dy, dx, pack;
   };
 
   // x [rows, features], x_row apart -> score [rows]. Const and thread-safe over different tapes.

@@ -6,7 +6,6 @@
 #include <limits>
 #include <vector>
 
-#include "model/linear.h"
 
 namespace aclr {
 namespace {
@@ -33,10 +32,25 @@ T unit_row(const T* x, int d, T* u) {
 template <class T>
 class TiledContrast {
  public:
-  TiledContrast(ThreadPool& pool, const LossEntry<T>& loss, const LossWeights& weights, double temperature,
-                const ContrastBatch<T>& batch)
-      : pool_(pool), loss_(loss), weights_(weights), inverse_temperature_(T(1 / temperature)), batch_(batch),
-        n_(batch.n), d_(batch.d), views_(loss.info.uses_anomalous ? 3 : 2) {}
+  TiledContrast(ThreadPool& pool, const Ops<T>& op, const LossEntry<T>& loss, const LossWeights& weights,
+                double temperature, const ContrastBatch<T>& batch, ContrastScratch<T>& scratch)
+      : pool_(pool), op_(op), loss_(loss), weights_(weights), inverse_temperature_(T(1 / temperature)), batch_(batch),
+        n_(batch.n), d_(batch.d), views_(loss.info.uses_anomalous ? 3 : 2), gradient_(batch.dz[0] != nullptr) {
+    const std::size_t all = 2 * static_cast<std::size_t>(n_), rows = static_cast<std::size_t>(views_) * n_;
+    unit_ = scratch.unit.need(rows * d_);
+    norm_ = scratch.norm.need(rows);
+    weight_ = scratch.weight.need(all);
+    pair_ = scratch.pair.need(n_);
+    if (loss.info.denominator == Denominator::kNone) return;
+    const int tiles = (2 * n_ + kTileCols - 1) / kTileCols;
+    top_ = scratch.top.need(all);
+    sum_ = scratch.sum.need(all);
+    negatives_ = scratch.negatives.need(all);
+    transposed_at_ = op.packed_size(d_, kTileCols);
+    transposed_ = scratch.transposed.need(transposed_at_ * tiles);
+    packed_at_ = op.packed_size(kTileCols, d_);
+    if (gradient_) packed_ = scratch.packed.need(packed_at_ * tiles);
+  }
 
   double run() {
     normalise();
@@ -51,25 +65,23 @@ class TiledContrast {
   }
 
  private:
-  T* u(int view) { return unit_.data() + std::size_t(view) * n_ * d_; }
+  T* u(int view) { return unit_ + std::size_t(view) * n_ * d_; }
+  // dL/dU of row a of all views, kept where the gradient will stand.
+  T* du(int a) const { return batch_.dz[a / n_] + std::size_t(a % n_) * d_; }
   int blocks(int rows) const { return (rows + kTileRows - 1) / kTileRows; }
 
   void normalise() {
-    unit_.resize(std::size_t(views_) * n_ * d_);
-    norm_.resize(std::size_t(views_) * n_);
-    gradient_ = false;
-    for (int v = 0; v < views_; ++v) gradient_ = gradient_ || batch_.dz[v] != nullptr;
     pool_.run(blocks(views_ * n_), [&](int task) {
       for (int i = task * kTileRows; i < std::min(views_ * n_, (task + 1) * kTileRows); ++i) {
-        const T* z = batch_.z[i / n_] + (i % n_) * batch_.row;
-        norm_[i] = unit_row(z, d_, unit_.data() + std::size_t(i) * d_);
+        const T* z = batch_.z[i / n_] + std::size_t(i % n_) * d_;
+        norm_[i] = unit_row(z, d_, unit_ + std::size_t(i) * d_);
       }
     });
   }
 
   // s = U_rows . U_cols^T for one tile; an event's own row and its partner are left out (-inf): rows() sees to the pair.
   void cosines(int first, int rows, int col, int cols, const T* packed, T* s) const {
-    ops<T>().gemm({rows, cols, d_, unit_.data() + std::size_t(first) * d_, d_, 1, packed, nullptr, s, kTileCols, false,
+    op_.gemm({rows, cols, d_, unit_ + std::size_t(first) * d_, d_, 1, packed, nullptr, s, kTileCols, false,
                    false});
     for (int r = 0; r < rows; ++r)
       for (const int b : {first + r, (first + r + n_) % (2 * n_)})
@@ -77,16 +89,11 @@ class TiledContrast {
   }
 
   void log_sum_exp() {
-    const Ops<T>& op = ops<T>();
     const int all = 2 * n_, tiles = (all + kTileCols - 1) / kTileCols;
-    top_.resize(all);
-    sum_.resize(all);
-    negatives_.assign(all, T(0));
-    transposed_at_ = op.packed_size(d_, kTileCols);
-    transposed_.resize(transposed_at_ * tiles);
+    std::fill(negatives_, negatives_ + all, T(0));
     pool_.run(tiles, [&](int tile) {
       const int col = tile * kTileCols, cols = std::min(kTileCols, all - col);
-      op.pack(unit_.data() + std::size_t(col) * d_, 1, d_, d_, cols, transposed_.data() + transposed_at_ * tile);
+      op_.pack(unit_ + std::size_t(col) * d_, 1, d_, d_, cols, transposed_ + transposed_at_ * tile);
     });
     pool_.run(blocks(all), [&](int task) {
       const int first = task * kTileRows, rows = std::min(kTileRows, all - first);
@@ -94,12 +101,12 @@ class TiledContrast {
       std::vector<T> top(rows, -std::numeric_limits<T>::infinity());
       for (int tile = 0; tile < tiles; ++tile) {
         const int col = tile * kTileCols, cols = std::min(kTileCols, all - col);
-        cosines(first, rows, col, cols, transposed_.data() + transposed_at_ * tile, s.data());
-        op.log_sum_exp({rows, cols, s.data(), kTileCols, inverse_temperature_, top.data(), sum.data(), nullptr, nullptr,
+        cosines(first, rows, col, cols, transposed_ + transposed_at_ * tile, s.data());
+        op_.log_sum_exp({rows, cols, s.data(), kTileCols, inverse_temperature_, top.data(), sum.data(), nullptr, nullptr,
                         nullptr, nullptr});
       }
-      std::copy(top.begin(), top.end(), top_.begin() + first);
-      std::copy(sum.begin(), sum.end(), sum_.begin() + first);
+      std::copy(top.begin(), top.end(), top_ + first);
+      std::copy(sum.begin(), sum.end(), sum_ + first);
     });
   }
 
@@ -116,9 +123,6 @@ class TiledContrast {
 
   // Value, and dL/dU from the terms that pair each event with itself.
   double rows() {
-    if (gradient_) dunit_.assign(std::size_t(views_) * n_ * d_, T(0));
-    weight_.assign(2 * std::size_t(n_), T(0));
-    pair_.resize(n_);
     std::vector<double> partial(blocks(n_), 0.0);
     const T share = T(1) / T(n_);
     const bool denominator = loss_.info.denominator != Denominator::kNone;
@@ -144,11 +148,11 @@ class TiledContrast {
           if (with_positive) pair_[i] = (pair_[i] + 2 * both) - both * (negatives_[i] / sum_[i] + negatives_[i + n_] / sum_[i + n_]);
         }
         if (!gradient_) continue;
-        T *du = dunit_.data() + std::size_t(i) * d_, *dv = du + std::size_t(n_) * d_, *dw = dv + std::size_t(n_) * d_;
+        T *dui = du(i), *dvi = du(i + n_), *dwi = wi ? du(i + 2 * n_) : nullptr;
         for (int c = 0; c < d_; ++c) {
-          du[c] = pair_[i] * vi[c] + (wi ? share * r.d_uw * wi[c] : T(0));
-          dv[c] = pair_[i] * ui[c];
-          if (wi) dw[c] = share * r.d_uw * ui[c];
+          dui[c] = pair_[i] * vi[c] + (wi ? share * r.d_uw * wi[c] : T(0));
+          dvi[c] = pair_[i] * ui[c];
+          if (wi) dwi[c] = share * r.d_uw * ui[c];
         }
       }
     });
@@ -160,24 +164,23 @@ class TiledContrast {
   // dU_a += sum_b (G_ab + G_ba) U_b with G_ab = weight_a exp(s_ab/t - top_a)/t. s is symmetric, so one tile has both.
   // Maximum and sum stay apart: their logarithm would round away what a saturated loss has left.
   void spread() {
-    const Ops<T>& op = ops<T>();
     const int all = 2 * n_, tiles = (all + kTileCols - 1) / kTileCols;
-    const std::size_t at = op.packed_size(kTileCols, d_);
-    std::vector<T> packed(at * tiles);
     pool_.run(tiles, [&](int tile) {
       const int col = tile * kTileCols, cols = std::min(kTileCols, all - col);
-      op.pack(unit_.data() + std::size_t(col) * d_, d_, 1, cols, d_, packed.data() + at * tile);
+      op_.pack(unit_ + std::size_t(col) * d_, d_, 1, cols, d_, packed_ + packed_at_ * tile);
     });
-    pool_.run(blocks(all), [&](int task) {
-      const int first = task * kTileRows, rows = std::min(kTileRows, all - first);
+    // rows of one view only, as the gradients of views stand apart
+    pool_.run(2 * blocks(n_), [&](int task) {
+      const int view = task / blocks(n_), from = (task % blocks(n_)) * kTileRows;
+      const int first = view * n_ + from, rows = std::min(kTileRows, n_ - from);
       std::vector<T> s(std::size_t(kTileRows) * kTileCols);
       for (int tile = 0; tile < tiles; ++tile) {
         const int col = tile * kTileCols, cols = std::min(kTileCols, all - col);
-        cosines(first, rows, col, cols, transposed_.data() + transposed_at_ * tile, s.data());
-        op.weigh({rows, cols, s.data(), kTileCols, inverse_temperature_, nullptr, nullptr, top_.data() + first,
-                  top_.data() + col, weight_.data() + first, weight_.data() + col});
-        op.gemm({rows, d_, cols, s.data(), kTileCols, 1, packed.data() + at * tile, nullptr,
-                 dunit_.data() + std::size_t(first) * d_, d_, true, false});
+        cosines(first, rows, col, cols, transposed_ + transposed_at_ * tile, s.data());
+        op_.weigh({rows, cols, s.data(), kTileCols, inverse_temperature_, nullptr, nullptr, top_ + first,
+                  top_ + col, weight_ + first, weight_ + col});
+        op_.gemm({rows, d_, cols, s.data(), kTileCols, 1, packed_ + packed_at_ * tile, nullptr,
+                 du(first), d_, true, false});
       }
     });
   }
@@ -186,27 +189,27 @@ class TiledContrast {
   void project() {
     pool_.run(blocks(views_ * n_), [&](int task) {
       for (int i = task * kTileRows; i < std::min(views_ * n_, (task + 1) * kTileRows); ++i) {
-        T* dz = batch_.dz[i / n_];
-        if (dz == nullptr) continue;
-        dz += std::size_t(i % n_) * d_;
-        const T *g = dunit_.data() + std::size_t(i) * d_, *ui = unit_.data() + std::size_t(i) * d_;
+        T* g = du(i);
+        const T* ui = unit_ + std::size_t(i) * d_;
         T along = 0;
         for (int c = 0; c < d_; ++c) along += g[c] * ui[c];
         const T norm = norm_[i];
-        for (int c = 0; c < d_; ++c) dz[c] = norm > 0 ? (g[c] - along * ui[c]) / norm : T(0) * ui[c];
+        for (int c = 0; c < d_; ++c) g[c] = norm > 0 ? (g[c] - along * ui[c]) / norm : T(0) * ui[c];
       }
     });
   }
 
   ThreadPool& pool_;
+  const Ops<T>& op_;
   const LossEntry<T>& loss_;
   const LossWeights& weights_;
   const T inverse_temperature_;
   const ContrastBatch<T>& batch_;
   const int n_, d_, views_;
-  bool gradient_ = false;
-  std::vector<T> unit_, dunit_, norm_, top_, sum_, weight_, pair_, negatives_, transposed_;
-  std::size_t transposed_at_ = 0;
+  const bool gradient_;
+  T *unit_, *norm_, *weight_, *pair_;
+  T *top_ = nullptr, *sum_ = nullptr, *negatives_ = nullptr, *transposed_ = nullptr, *packed_ = nullptr;
+  std::size_t transposed_at_ = 0, packed_at_ = 0;
 };
 
 }  // namespace
@@ -219,21 +222,21 @@ const LossEntry<T>* find_loss(const char* name) {
 }
 
 template <class T>
-Status contrast(ThreadPool& pool, const LossEntry<T>& loss, const LossWeights& weights, double temperature,
-                const ContrastBatch<T>& batch, double* value) {
+Status contrast(ThreadPool& pool, const Ops<T>& op, const LossEntry<T>& loss, const LossWeights& weights,
+                double temperature, const ContrastBatch<T>& batch, ContrastScratch<T>& scratch, double* value) {
   if (batch.n < 1 || batch.d < 1) return Status::invalid("a contrastive loss needs at least one event");
   if (!(temperature > 0)) return Status::invalid("temperature must be above 0");
   if (batch.n == 1 && loss.info.denominator == Denominator::kWithoutPositive)
     return {Code::kUndefined, std::string(loss.info.name) + " is undefined for a single event: it has no negatives"};
-  *value = TiledContrast<T>(pool, loss, weights, temperature, batch).run();
+  *value = TiledContrast<T>(pool, op, loss, weights, temperature, batch, scratch).run();
   return {};
 }
 
 template const LossEntry<float>* find_loss<float>(const char*);
 template const LossEntry<double>* find_loss<double>(const char*);
-template Status contrast<float>(ThreadPool&, const LossEntry<float>&, const LossWeights&, double,
-                                const ContrastBatch<float>&, double*);
-template Status contrast<double>(ThreadPool&, const LossEntry<double>&, const LossWeights&, double,
-                                 const ContrastBatch<double>&, double*);
+template Status contrast<float>(ThreadPool&, const Ops<float>&, const LossEntry<float>&, const LossWeights&, double,
+                                const ContrastBatch<float>&, ContrastScratch<float>&, double*);
+template Status contrast<double>(ThreadPool&, const Ops<double>&, const LossEntry<double>&, const LossWeights&, double,
+                                 const ContrastBatch<double>&, ContrastScratch<double>&, double*);
 
 }  // namespace aclr

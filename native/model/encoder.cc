@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace aclr {
 
@@ -39,7 +40,7 @@ Linear<T> Encoder<T>::add_linear(const std::string& weight, const std::string& b
 
 // The names are those of the published PyTorch model, so that its checkpoints load.
 template <class T>
-Encoder<T>::Encoder(const EncoderConfig& config) : config_(config) {
+Encoder<T>::Encoder(const EncoderConfig& config, Products products) : config_(config), op_(ops<T>(products)) {
   const int d = config.width;
   embedding_ = add_linear("embedding.weight", "embedding.bias", config.features.count, d);
   for (int l = 0; l < config.layers; ++l) {
@@ -69,11 +70,12 @@ Encoder<T>::Encoder(const EncoderConfig& config) : config_(config) {
 }
 
 template <class T>
-void Encoder<T>::pack(const T* weights, bool backward) {
-  embedding_.pack(weights, backward);
+void Encoder<T>::pack(ThreadPool& pool, const T* weights, bool backward) {
+  std::vector<Linear<T>*> all{&embedding_};
   for (Layer& l : layers_)
-    for (Linear<T>* linear : {&l.in_proj, &l.out_proj, &l.linear1, &l.linear2}) linear->pack(weights, backward);
-  for (HeadLayer& h : head_) h.linear.pack(weights, backward);
+    for (Linear<T>* linear : {&l.in_proj, &l.out_proj, &l.linear1, &l.linear2}) all.push_back(linear);
+  for (HeadLayer& h : head_) all.push_back(&h.linear);
+  pool.run(static_cast<int>(all.size()), [&](int i) { all[i]->pack(op_, weights, backward); });
 }
 
 // Dropout in steps of 1/256: one random byte decides; the scale is exact for the share that really goes.
@@ -86,24 +88,53 @@ T Encoder<T>::keep_scale() const {
   return T(256.0 / (256 - keep_threshold()));
 }
 
-// Four sites a layer, each with a stream of its own per event: probabilities, attention output, hidden, output. That of
-// the hidden units is drawn where it is used; its zeros are then known from the activations themselves.
 template <class T>
-void Encoder<T>::draw_keeps(const TokenBlock<T>& block, const DropoutKey& key, int layer,
-                            typename EncoderTape<T>::Layer& tape) const {
-  const std::size_t d = config_.width, f = config_.feed_forward;
+std::size_t Encoder<T>::pairs_of(const TokenBlock<T>& block) const {
   std::size_t pairs = 0;
-  for (int e = 0; e < block.events(); ++e) {
-    const std::size_t n = block.offsets[e + 1] - block.offsets[e];
-    pairs += config_.heads * n * n;
-  }
-  ensure(tape.keep_probs, pairs);
-  ensure(tape.keep_attention, block.tokens() * std::max(d, f));
-  ensure(tape.keep_output, block.tokens() * (d + f));
-  std::uint8_t* hidden = tape.keep_output.data() + block.tokens() * d;
+  for (int e = 0; e < block.events; ++e)
+    pairs += static_cast<std::size_t>(config_.heads) * block.tokens(e) * padded_keys(block.tokens(e));
+  return pairs;
+}
+
+// A layer's share: qkv 3d, mixed, normal1, normal2 d, hidden f numbers and two rstd a token, and the probabilities; two
+// bytes of dropout for each of d, and one for each probability.
+template <class T>
+void Encoder<T>::reserve(const TokenBlock<T>& block, int layers, bool drop, EncoderTape<T>& tape) const {
+  const std::size_t n = block.tokens(), pairs = pairs_of(block), d = config_.width, f = config_.feed_forward;
+  tape.saved.need(layers * (n * (6 * d + f + 2) + pairs));
+  if (drop) tape.keeps.need(layers * (2 * n * d + pairs));
+}
+
+template <class T>
+typename Encoder<T>::LayerTape Encoder<T>::layer_tape(const TokenBlock<T>& block, int layer, EncoderTape<T>& tape) const {
+  const std::size_t n = block.tokens(), pairs = pairs_of(block), d = config_.width, f = config_.feed_forward;
+  LayerTape t;
+  T* at = tape.saved.data() + layer * (n * (6 * d + f + 2) + pairs);
+  const auto next = [&](std::size_t count) { return std::exchange(at, at + count); };
+  t.qkv = next(n * 3 * d);
+  t.mixed = next(n * d);
+  t.normal1 = next(n * d);
+  t.normal2 = next(n * d);
+  t.hidden = next(n * f);
+  t.probs = next(pairs);
+  t.rstd1 = next(n);
+  t.rstd2 = next(n);
+  t.keep_attention = tape.keeps.data() + layer * (2 * n * d + pairs);
+  t.keep_output = t.keep_attention + n * d;
+  t.keep_probs = t.keep_output + n * d;
+  return t;
+}
+
+// Four sites a layer, each with a stream of its own per event: probabilities, attention output, hidden, output. That of
+// the hidden units is not kept: its zeros are known from the activations themselves.
+template <class T>
+void Encoder<T>::draw_keeps(const TokenBlock<T>& block, const DropoutKey& key, int layer, const LayerTape& tape,
+                            std::uint8_t* keep_hidden) const {
+  const std::size_t d = config_.width, f = config_.feed_forward;
   std::size_t at_pair = 0;
-  for (int e = 0; e < block.events(); ++e) {
-    const std::size_t first = block.offsets[e], n = block.offsets[e + 1] - block.offsets[e];
+  for (int e = 0; e < block.events; ++e) {
+    const std::size_t first = block.offsets[e] - block.offsets[0], n = block.tokens(e);
+    const std::size_t pairs = config_.heads * n * padded_keys(block.tokens(e));
     if (n == 0) continue;
     DropoutKeep draw{static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32), key.epoch,
                      block.ids[e], 0, 0, keep_threshold(), nullptr};
@@ -111,110 +142,119 @@ void Encoder<T>::draw_keeps(const TokenBlock<T>& block, const DropoutKey& key, i
       draw.stream = stream_id(Purpose::kDropout, key.view, static_cast<std::uint32_t>(layer * 4 + number));
       draw.keep = keep;
       draw.count = static_cast<int>(count);
-      ops<T>().dropout_keep(draw);
+      op_.dropout_keep(draw);
     };
-    site(0, tape.keep_probs.data() + at_pair, config_.heads * n * n);
-    site(1, tape.keep_attention.data() + first * d, n * d);
-    site(2, hidden + first * f, n * f);
-    site(3, tape.keep_output.data() + first * d, n * d);
-    at_pair += config_.heads * n * n;
+    site(0, tape.keep_probs + at_pair, pairs);
+    site(1, tape.keep_attention + first * d, n * d);
+    site(2, keep_hidden + first * f, n * f);
+    site(3, tape.keep_output + first * d, n * d);
+    at_pair += pairs;
   }
 }
 
 template <class T>
-void Encoder<T>::forward(const T* weights, const TokenBlock<T>& block, const DropoutKey& dropout,
-                         EncoderTape<T>& tape) const {
-  const Ops<T>& op = ops<T>();
+void Encoder<T>::forward(const T* weights, const TokenBlock<T>& block, const DropoutKey& dropout, EncoderTape<T>& tape,
+                         EncoderScratch<T>& scratch) const {
+  run(weights, block, dropout, true, config_.head_layers, tape, scratch);
+}
+
+template <class T>
+void Encoder<T>::infer(const T* weights, const TokenBlock<T>& block, int levels, EncoderTape<T>& tape,
+                       EncoderScratch<T>& scratch) const {
+  run(weights, block, {}, false, levels, tape, scratch);
+}
+
+template <class T>
+void Encoder<T>::run(const T* weights, const TokenBlock<T>& block, const DropoutKey& dropout, bool keep, int levels,
+                     EncoderTape<T>& tape, EncoderScratch<T>& scratch) const {
   const int tokens = block.tokens(), d = config_.width, f = config_.feed_forward, features = config_.features.count;
   const std::size_t n = tokens;
-  const bool drop = dropout.on && keep_threshold() > 0;
-  tape.layers.resize(config_.layers);
-  T* branch = ensure(tape.scratch, n * std::max(d, f));
+  const bool drop = drops(dropout), continuous = config_.mask == Mask::kContinuous;
+  T* x = scratch.x.need(n * d);
+  T* mid = scratch.mid.need(n * d);
+  T* branch = scratch.branch.need(n * std::max(d, f));
+  std::uint8_t* keep_hidden = drop ? scratch.keep_hidden.need(n * f) : nullptr;
+  reserve(block, keep ? config_.layers : std::min(config_.layers, 1), drop, tape);
 
-  T* bias = nullptr;
-  if (config_.mask == Mask::kContinuous) {
-    bias = ensure(tape.key_bias, n);
-    for (std::size_t t = 0; t < n; ++t) bias[t] = T(0.5) * std::log(block.x[t * features]);
-  }
-  std::size_t pairs = 0;
-  for (int e = 0; e < block.events(); ++e) {
-    const std::size_t k = block.offsets[e + 1] - block.offsets[e];
-    pairs += config_.heads * k * k;
-  }
+  T* bias = continuous ? tape.key_bias.need(n) : nullptr;
+  for (std::size_t t = 0; continuous && t < n; ++t) bias[t] = T(0.5) * std::log(block.x[t * features]);
 
-  T* x = config_.layers > 0 ? ensure(tape.layers[0].in, n * d) : ensure(tape.out, n * d);
-  embedding_.forward(weights, block.x.data(), features, tokens, x, d, false);
+  embedding_.forward(op_, weights, block.x, features, tokens, x, d, false);
   for (int l = 0; l < config_.layers; ++l) {
     const Layer& layer = layers_[l];
-    auto& t = tape.layers[l];
-    if (drop) draw_keeps(block, dropout, l, t);
-    T* qkv = ensure(t.qkv, n * 3 * d);
-    layer.in_proj.forward(weights, x, d, tokens, qkv, 3 * d, false);
-    T* mixed = ensure(t.mixed, n * d);
-    op.attention({block.events(), config_.heads, d, block.offsets.data(), qkv, bias, drop ? t.keep_probs.data() : nullptr,
-                  keep_scale(), ensure(t.probs, pairs), mixed});
-    layer.out_proj.forward(weights, mixed, d, tokens, branch, d, false);
-    if (drop) op.dropout(branch, t.keep_attention.data(), keep_scale(), n * d);
-    T* mid = ensure(t.mid, n * d);
-    op.layer_norm({tokens, d, x, branch, weights + layer.gain1, weights + layer.offset1, mid, ensure(t.normal1, n * d),
-                   ensure(t.rstd1, n)});
-
-    T* hidden = ensure(t.hidden, n * f);
-    layer.linear1.forward(weights, mid, d, tokens, hidden, f, true);
-    if (drop) op.dropout(hidden, t.keep_output.data() + n * d, keep_scale(), n * f);
-    layer.linear2.forward(weights, hidden, f, tokens, branch, d, false);
-    if (drop) op.dropout(branch, t.keep_output.data(), keep_scale(), n * d);
-    T* out = l + 1 < config_.layers ? ensure(tape.layers[l + 1].in, n * d) : ensure(tape.out, n * d);
-    op.layer_norm({tokens, d, mid, branch, weights + layer.gain2, weights + layer.offset2, out, ensure(t.normal2, n * d),
-                   ensure(t.rstd2, n)});
-    x = out;
+    const LayerTape t = layer_tape(block, keep ? l : 0, tape);
+    if (drop) draw_keeps(block, dropout, l, t, keep_hidden);
+    layer.in_proj.forward(op_, weights, x, d, tokens, t.qkv, 3 * d, false);
+    op_.attention({block.events, config_.heads, d, block.offsets, t.qkv, bias, drop ? t.keep_probs : nullptr,
+                   keep_scale(), t.probs, t.mixed});
+    layer.out_proj.forward(op_, weights, t.mixed, d, tokens, branch, d, false);
+    op_.layer_norm({tokens, d, x, branch, weights + layer.gain1, weights + layer.offset1, mid, t.normal1, t.rstd1,
+                    drop ? t.keep_attention : nullptr, keep_scale()});
+    layer.linear1.forward(op_, weights, mid, d, tokens, t.hidden, f, true);
+    if (drop) op_.dropout(t.hidden, keep_hidden, keep_scale(), n * f);
+    layer.linear2.forward(op_, weights, t.hidden, f, tokens, branch, d, false);
+    op_.layer_norm({tokens, d, mid, branch, weights + layer.gain2, weights + layer.offset2, x, t.normal2, t.rstd2,
+                    drop ? t.keep_output : nullptr, keep_scale()});
   }
 
-  T* reps = ensure(tape.reps, static_cast<std::size_t>(block.events()) * rep_row());
-  for (int e = 0; e < block.events(); ++e) {
+  T* reps = tape.reps.need(static_cast<std::size_t>(block.events) * rep_row());
+  const T* token = x;
+  for (int e = 0; e < block.events; ++e) {
     T* pooled = reps + static_cast<std::size_t>(e) * rep_row();
     std::fill(pooled, pooled + d, T(0));
-    for (int s = block.offsets[e]; s < block.offsets[e + 1]; ++s) {
-      const T weight = config_.mask == Mask::kContinuous ? block.x[static_cast<std::size_t>(s) * features] : T(1);
-      const T* token = tape.out.data() + static_cast<std::size_t>(s) * d;
+    for (int s = block.offsets[e] - block.offsets[0]; s < block.offsets[e + 1] - block.offsets[0]; ++s, token += d) {
+      const T weight = continuous ? block.x[static_cast<std::size_t>(s) * features] : T(1);
       for (int c = 0; c < d; ++c) pooled[c] += weight * token[c];
     }
   }
-  head_forward(weights, block.events(), tape);
+  head_forward(weights, block.events, levels, tape);
 }
 
 template <class T>
-void Encoder<T>::head_forward(const T* weights, int events, EncoderTape<T>& tape) const {
+const T* Encoder<T>::layer_input(const T* weights, const TokenBlock<T>& block, int layer, EncoderTape<T>& tape,
+                                 EncoderScratch<T>& scratch) const {
+  const int tokens = block.tokens(), d = config_.width, features = config_.features.count;
+  T* x = scratch.x.need(std::size_t(tokens) * d);
+  if (layer == 0) {
+    embedding_.forward(op_, weights, block.x, features, tokens, x, d, false);
+  } else {
+    const Layer& before = layers_[layer - 1];
+    op_.affine(layer_tape(block, layer - 1, tape).normal2, weights + before.gain2, weights + before.offset2, tokens, d, x);
+  }
+  return x;
+}
+
+template <class T>
+void Encoder<T>::head_forward(const T* weights, int events, int levels, EncoderTape<T>& tape) const {
   const std::size_t row = rep_row(), rows = events;
   // the inputs of all head layers stand side by side, as the representations do
-  T* ins = ensure(tape.head_in, rows * row);
-  T* normals = config_.head_norm ? ensure(tape.head_normal, rows * row) : nullptr;
-  T* rstds = config_.head_norm ? ensure(tape.head_rstd, rows * (head_.size() + 1)) : nullptr;
+  T* ins = tape.head_in.need(rows * row);
+  T* normals = config_.head_norm ? tape.head_normal.need(rows * row) : nullptr;
+  T* rstds = config_.head_norm ? tape.head_rstd.need(rows * (head_.size() + 1)) : nullptr;
   T* reps = tape.reps.data();
-  for (std::size_t l = 0; l < head_.size(); ++l) {
+  for (int l = 0; l < levels; ++l) {
     const HeadLayer& head = head_[l];
-    const int in = rep_width(static_cast<int>(l));
-    T* x = ins + rows * rep_offset(static_cast<int>(l));  // [events, in], dense
+    const int in = rep_width(l);
+    T* x = ins + rows * rep_offset(l);  // [events, in], dense
     for (std::size_t e = 0; e < rows; ++e) {
-      const T* r = reps + e * row + rep_offset(static_cast<int>(l));
+      const T* r = reps + e * row + rep_offset(l);
       std::copy(r, r + in, x + e * in);
     }
     if (config_.head_norm)
-      ops<T>().layer_norm({events, in, x, nullptr, weights + head.gain, weights + head.offset, x,
-                           normals + rows * rep_offset(static_cast<int>(l)), rstds + rows * l});
+      op_.layer_norm({events, in, x, nullptr, weights + head.gain, weights + head.offset, x,
+                      normals + rows * rep_offset(l), rstds + rows * l});
     for (std::size_t i = 0; i < rows * in; ++i) x[i] = x[i] > T(0) ? x[i] : T(0);
-    head.linear.forward(weights, x, in, events, reps + rep_offset(static_cast<int>(l) + 1), static_cast<std::ptrdiff_t>(row),
-                        false);
+    head.linear.forward(op_, weights, x, in, events, reps + rep_offset(l + 1), static_cast<std::ptrdiff_t>(row), false);
   }
 }
 
 template <class T>
-void Encoder<T>::head_backward(const T* weights, int events, EncoderTape<T>& tape, T* dreps, T* dweights) const {
-  const Ops<T>& op = ops<T>();
+void Encoder<T>::head_backward(const T* weights, int events, EncoderTape<T>& tape, EncoderScratch<T>& scratch, T* dreps,
+                               T* dweights) const {
   const std::size_t row = rep_row(), rows = events;
   const std::size_t widest = std::max(config_.width, config_.output);
-  T* dy = ensure(tape.scratch, rows * widest);
-  T* dx = ensure(tape.scratch2, rows * widest);
+  T* dy = scratch.branch.need(rows * widest);
+  T* dx = scratch.hidden.need(rows * widest);
   for (int l = config_.head_layers - 1; l >= 0; --l) {
     const HeadLayer& head = head_[l];
     const int in = rep_width(l), out = config_.output;
@@ -223,13 +263,13 @@ void Encoder<T>::head_backward(const T* weights, int events, EncoderTape<T>& tap
       const T* from = dreps + e * row + rep_offset(l + 1);
       std::copy(from, from + out, dy + e * out);
     }
-    head.linear.backward_weights(dy, x, in, events, dweights, tape.pack);
-    head.linear.backward_input(dy, out, events, dx, in, false);
-    op.relu_backward(dx, x, T(1), rows * in);
+    head.linear.backward_weights(op_, dy, x, in, events, dweights, scratch.pack);
+    head.linear.backward_input(op_, dy, out, events, dx, in, false);
+    op_.relu_backward(dx, x, T(1), rows * in);
     if (config_.head_norm)
-      op.layer_norm_backward({events, in, dx, tape.head_normal.data() + rows * rep_offset(l),
-                              tape.head_rstd.data() + rows * l, weights + head.gain, dx, dweights + head.gain,
-                              dweights + head.offset});
+      op_.layer_norm_backward({events, in, dx, tape.head_normal.data() + rows * rep_offset(l),
+                               tape.head_rstd.data() + rows * l, weights + head.gain, dx, dweights + head.gain,
+                               dweights + head.offset});
     for (std::size_t e = 0; e < rows; ++e) {
       T* to = dreps + e * row + rep_offset(l);
       for (int c = 0; c < in; ++c) to[c] += dx[e * in + c];
@@ -239,70 +279,60 @@ void Encoder<T>::head_backward(const T* weights, int events, EncoderTape<T>& tap
 
 template <class T>
 void Encoder<T>::backward(const T* weights, const TokenBlock<T>& block, const DropoutKey& dropout, EncoderTape<T>& tape,
-                          T* dreps, T* dweights, T* dx) const {
-  const Ops<T>& op = ops<T>();
+                          EncoderScratch<T>& scratch, T* dreps, T* dweights, T* dx) const {
   const int tokens = block.tokens(), d = config_.width, f = config_.feed_forward, features = config_.features.count;
   const std::size_t n = tokens;
-  const bool drop = dropout.on && keep_threshold() > 0, continuous = config_.mask == Mask::kContinuous;
-  head_backward(weights, block.events(), tape, dreps, dweights);
-  if (dx != nullptr) std::fill(dx, dx + n * features, T(0));
+  const bool drop = drops(dropout), continuous = config_.mask == Mask::kContinuous;
+  head_backward(weights, block.events, tape, scratch, dreps, dweights);
 
   // pool: every token gets the gradient of its event
-  T* dtoken = ensure(tape.scratch3, n * (4 * static_cast<std::size_t>(d) + 1));
-  T* dqkv = dtoken + n * d;
-  T* dkey_bias = dqkv + n * 3 * d;
-  for (int e = 0; e < block.events(); ++e) {
+  T* dtoken = scratch.dtoken.need(n * d);
+  T* dqkv = scratch.dqkv.need(n * (3 * static_cast<std::size_t>(d) + 1));
+  T* dkey_bias = continuous ? dqkv + n * 3 * d : nullptr;
+  if (continuous) std::fill(dkey_bias, dkey_bias + n, T(0));
+  if (dx != nullptr) std::fill(dx, dx + n * features, T(0));
+  const T* out = dx != nullptr && continuous ? layer_input(weights, block, config_.layers, tape, scratch) : nullptr;
+  for (int e = 0; e < block.events; ++e) {
     const T* dpooled = dreps + static_cast<std::size_t>(e) * rep_row();
-    for (int s = block.offsets[e]; s < block.offsets[e + 1]; ++s) {
-      const T weight = continuous ? block.x[static_cast<std::size_t>(s) * features] : T(1);
-      T dweight = 0;
-      for (int c = 0; c < d; ++c) {
-        dtoken[static_cast<std::size_t>(s) * d + c] = weight * dpooled[c];
-        dweight += dpooled[c] * tape.out[static_cast<std::size_t>(s) * d + c];
-      }
-      if (dx != nullptr && continuous) dx[static_cast<std::size_t>(s) * features] += dweight;
+    for (std::size_t s = block.offsets[e] - block.offsets[0]; s < std::size_t(block.offsets[e + 1] - block.offsets[0]); ++s) {
+      const T weight = continuous ? block.x[s * features] : T(1);
+      for (int c = 0; c < d; ++c) dtoken[s * d + c] = weight * dpooled[c];
+      for (int c = 0; out != nullptr && c < d; ++c) dx[s * features] += dpooled[c] * out[s * d + c];
     }
   }
-  if (continuous) std::fill(dkey_bias, dkey_bias + n, T(0));
 
-  T* branch = ensure(tape.scratch, n * std::max(d, f));
-  T* hidden = ensure(tape.scratch2, n * std::max(d, f));
+  T* masked = scratch.branch.need(n * std::max(d, f));
+  T* hidden = scratch.hidden.need(n * std::max(d, f));
+  T* mid = scratch.mid.need(n * d);
   for (int l = config_.layers - 1; l >= 0; --l) {
     const Layer& layer = layers_[l];
-    auto& t = tape.layers[l];
+    const LayerTape t = layer_tape(block, l, tape);
+    const T* dbranch = drop ? masked : dtoken;
     // feed-forward: dtoken becomes the gradient of the sum before the norm, which both branches share
-    op.layer_norm_backward({tokens, d, dtoken, t.normal2.data(), t.rstd2.data(), weights + layer.gain2, dtoken,
-                            dweights + layer.gain2, dweights + layer.offset2});
-    const T* dout = dtoken;
-    if (drop) {
-      std::copy(dtoken, dtoken + n * d, branch);
-      op.dropout(branch, t.keep_output.data(), keep_scale(), n * d);
-      dout = branch;
-    }
-    layer.linear2.backward_weights(dout, t.hidden.data(), f, tokens, dweights, tape.pack);
-    layer.linear2.backward_input(dout, d, tokens, hidden, f, false);
-    op.relu_backward(hidden, t.hidden.data(), drop ? keep_scale() : T(1), n * f);
-    layer.linear1.backward_weights(hidden, t.mid.data(), d, tokens, dweights, tape.pack);
-    layer.linear1.backward_input(hidden, f, tokens, dtoken, d, true);
+    op_.layer_norm_backward({tokens, d, dtoken, t.normal2, t.rstd2, weights + layer.gain2, dtoken,
+                             dweights + layer.gain2, dweights + layer.offset2, drop ? t.keep_output : nullptr,
+                             keep_scale(), masked});
+    layer.linear2.backward_weights(op_, dbranch, t.hidden, f, tokens, dweights, scratch.pack);
+    layer.linear2.backward_input(op_, dbranch, d, tokens, hidden, f, false);
+    op_.relu_backward(hidden, t.hidden, drop ? keep_scale() : T(1), n * f);
+    op_.affine(t.normal1, weights + layer.gain1, weights + layer.offset1, tokens, d, mid);
+    layer.linear1.backward_weights(op_, hidden, mid, d, tokens, dweights, scratch.pack);
+    layer.linear1.backward_input(op_, hidden, f, tokens, dtoken, d, true);
 
-    op.layer_norm_backward({tokens, d, dtoken, t.normal1.data(), t.rstd1.data(), weights + layer.gain1, dtoken,
-                            dweights + layer.gain1, dweights + layer.offset1});
-    dout = dtoken;
-    if (drop) {
-      std::copy(dtoken, dtoken + n * d, branch);
-      op.dropout(branch, t.keep_attention.data(), keep_scale(), n * d);
-      dout = branch;
-    }
-    layer.out_proj.backward_weights(dout, t.mixed.data(), d, tokens, dweights, tape.pack);
-    layer.out_proj.backward_input(dout, d, tokens, hidden, d, false);
-    op.attention_backward({block.events(), config_.heads, d, block.offsets.data(), t.qkv.data(), t.probs.data(), hidden,
-                           drop ? t.keep_probs.data() : nullptr, keep_scale(), dqkv, continuous ? dkey_bias : nullptr});
-    layer.in_proj.backward_weights(dqkv, t.in.data(), d, tokens, dweights, tape.pack);
-    layer.in_proj.backward_input(dqkv, 3 * d, tokens, dtoken, d, true);
+    op_.layer_norm_backward({tokens, d, dtoken, t.normal1, t.rstd1, weights + layer.gain1, dtoken,
+                             dweights + layer.gain1, dweights + layer.offset1, drop ? t.keep_attention : nullptr,
+                             keep_scale(), masked});
+    layer.out_proj.backward_weights(op_, dbranch, t.mixed, d, tokens, dweights, scratch.pack);
+    layer.out_proj.backward_input(op_, dbranch, d, tokens, hidden, d, false);
+    op_.attention_backward({block.events, config_.heads, d, block.offsets, t.qkv, t.probs, hidden,
+                            drop ? t.keep_probs : nullptr, keep_scale(), dqkv, dkey_bias});
+    layer.in_proj.backward_weights(op_, dqkv, layer_input(weights, block, l, tape, scratch), d, tokens, dweights,
+                                   scratch.pack);
+    layer.in_proj.backward_input(op_, dqkv, 3 * d, tokens, dtoken, d, true);
   }
-  embedding_.backward_weights(dtoken, block.x.data(), features, tokens, dweights, tape.pack);
+  embedding_.backward_weights(op_, dtoken, block.x, features, tokens, dweights, scratch.pack);
   if (dx != nullptr) {
-    embedding_.backward_input(dtoken, d, tokens, dx, features, true);
+    embedding_.backward_input(op_, dtoken, d, tokens, dx, features, true);
     if (continuous)
       for (std::size_t s = 0; s < n; ++s) dx[s * features] += T(0.5) * dkey_bias[s] / block.x[s * features];
   }

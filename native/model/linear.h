@@ -1,18 +1,11 @@
 // A dense layer over packed weights: y = x W^T + b, W [out, in] row-major as in the weight file.
 #pragma once
 #include <cstddef>
-#include <vector>
 
+#include "core/buffer.h"
 #include "kernels/ops.h"
 
 namespace aclr {
-
-// Grows, never shrinks: temporary memory is allocated once.
-template <class T>
-T* ensure(std::vector<T>& v, std::size_t count) {
-  if (v.size() < count) v.resize(count);
-  return v.data();
-}
 
 template <class T>
 struct Linear {
@@ -20,30 +13,31 @@ struct Linear {
   std::size_t weight = 0, bias = 0;  // offsets into the flat weights
 
   // Packs both ways round, once per change of the weights.
-  void pack(const T* weights, bool backward) {
-    const Ops<T>& op = ops<T>();
+  void pack(const Ops<T>& op, const T* weights, bool backward) {
     const T* w = weights + weight;
-    op.pack(w, 1, in, in, out, ensure(forward_packed_, op.packed_size(in, out)));
-    if (backward) op.pack(w, in, 1, out, in, ensure(backward_packed_, op.packed_size(out, in)));
+    op.pack(w, 1, in, in, out, forward_packed_.need(op.packed_size(in, out)));
+    if (backward) op.pack(w, in, 1, out, in, backward_packed_.need(op.packed_size(out, in)));
   }
-  void forward(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, T* y, std::ptrdiff_t y_row, bool relu) const {
-    ops<T>().gemm({rows, out, in, x, x_row, 1, forward_packed_.data(), weights + bias, y, y_row, false, relu});
+  void forward(const Ops<T>& op, const T* weights, const T* x, std::ptrdiff_t x_row, int rows, T* y, std::ptrdiff_t y_row,
+               bool relu) const {
+    op.gemm({rows, out, in, x, x_row, 1, forward_packed_.data(), weights + bias, y, y_row, false, relu});
   }
   // dx = dy W, or added to dx.
-  void backward_input(const T* dy, std::ptrdiff_t dy_row, int rows, T* dx, std::ptrdiff_t dx_row, bool accumulate) const {
-    ops<T>().gemm({rows, in, out, dy, dy_row, 1, backward_packed_.data(), nullptr, dx, dx_row, accumulate, false});
+  void backward_input(const Ops<T>& op, const T* dy, std::ptrdiff_t dy_row, int rows, T* dx, std::ptrdiff_t dx_row,
+                      bool accumulate) const {
+    op.gemm({rows, in, out, dy, dy_row, 1, backward_packed_.data(), nullptr, dx, dx_row, accumulate, false});
   }
   // dW += dy^T x, db += column sums of dy [rows, out] (dense rows).
-  void backward_weights(const T* dy, const T* x, std::ptrdiff_t x_row, int rows, T* dweights, std::vector<T>& scratch) const {
-    const Ops<T>& op = ops<T>();
-    T* packed = ensure(scratch, op.packed_size(rows, in));
+  void backward_weights(const Ops<T>& op, const T* dy, const T* x, std::ptrdiff_t x_row, int rows, T* dweights,
+                        Buffer<T>& scratch) const {
+    T* packed = scratch.need(op.packed_size(rows, in));
     op.pack(x, x_row, 1, rows, in, packed);
     op.gemm({out, in, rows, dy, 1, out, packed, nullptr, dweights + weight, in, true, false});
     op.column_sums(dy, rows, out, dweights + bias);
   }
 
  private:
-  std::vector<T> forward_packed_, backward_packed_;
+  Buffer<T> forward_packed_, backward_packed_;
 };
 
 }  // namespace aclr

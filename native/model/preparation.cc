@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/linear.h"
-
 namespace aclr {
 namespace {
 
@@ -40,8 +38,8 @@ Preparation<T>::Preparation(const PreparationConfig& config) : inputs_(config.in
 }
 
 template <class T>
-void Preparation<T>::apply(const T* x, std::ptrdiff_t x_row, int rows, std::vector<T>& scratch, T* y) const {
-  T* centred = ensure(scratch, std::size_t(rows) * inputs_);
+void Preparation<T>::apply(const T* x, std::ptrdiff_t x_row, int rows, Buffer<T>& scratch, T* y) const {
+  T* centred = scratch.need(std::size_t(rows) * inputs_);
   for (int r = 0; r < rows; ++r)
     for (int i = 0; i < inputs_; ++i) centred[std::size_t(r) * inputs_ + i] = x[r * x_row + i] - mean_[i];
   ops<T>().gemm({rows, outputs_, inputs_, centred, inputs_, 1, packed_.data(), bias_.data(), y, outputs_, false, false});
@@ -55,7 +53,7 @@ void Preparation<T>::apply(ThreadPool& pool, const T* x, int rows, T* y) const {
   }
   pool.run((rows + kBlockRows - 1) / kBlockRows, [&](int b) {
     const int first = b * kBlockRows;
-    std::vector<T> scratch;
+    Buffer<T> scratch;
     apply(x + std::size_t(first) * inputs_, inputs_, std::min(kBlockRows, rows - first), scratch,
           y + std::size_t(first) * outputs_);
   });

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "core/buffer.h"
 #include "core/status.h"
 #include "core/thread_pool.h"
 #include "kernels/ops.h"
@@ -25,7 +26,7 @@ class Preparation {
   bool none() const { return packed_.empty(); }
 
   // x [rows, inputs], x_row apart -> y [rows, outputs], dense. Not to be called where none() is true.
-  void apply(const T* x, std::ptrdiff_t x_row, int rows, std::vector<T>& scratch, T* y) const;
+  void apply(const T* x, std::ptrdiff_t x_row, int rows, Buffer<T>& scratch, T* y) const;
   // The same for dense x of any length, on the pool; a copy where none() is true.
   void apply(ThreadPool& pool, const T* x, int rows, T* y) const;
 

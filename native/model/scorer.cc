@@ -1,7 +1,6 @@
 #include "model/scorer.h"
 
 #include <algorithm>
-#include <atomic>
 
 namespace aclr {
 namespace {
@@ -9,13 +8,6 @@ namespace {
 // Of one block: its activations, some 2.5 KB a token, are to stay in a core's cache; more events than that share the
 // cost of reading the weights better.
 constexpr int kBlockEvents = 96, kBlockTokens = 512;
-
-// Head layers after the representation are left out. Weights of the head come last, layer by layer, so those of the
-// shorter encoder are the first of the whole one's.
-EncoderConfig up_to(EncoderConfig config, int column) {
-  while (config.head_layers > 0 && config.width + (config.head_layers - 1) * config.output >= column) --config.head_layers;
-  return config;
-}
 
 }  // namespace
 
@@ -33,14 +25,17 @@ Status ScorerConfig::check() const {
 }
 
 template <class T>
-Scorer<T>::Scorer(const ScorerConfig& config, const std::vector<T>& encoder_weights, std::vector<T> autoencoder_weights)
+Scorer<T>::Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
     : from_(config.from), autoencoder_weights_(std::move(autoencoder_weights)), preparation_(config.preparation),
       autoencoder_(config.autoencoder) {
   autoencoder_.pack(autoencoder_weights_.data(), false);
   if (!config.encoder) return;
-  encoder_.emplace(up_to(*config.encoder, config.to));
-  encoder_weights_.assign(encoder_weights.begin(), encoder_weights.begin() + std::ptrdiff_t(encoder_->weight_count()));
-  encoder_->pack(encoder_weights_.data(), false);
+  encoder_.emplace(*config.encoder, config.products);
+  encoder_weights_ = std::move(encoder_weights);
+  ThreadPool alone(1);  // the pool may be at work
+  encoder_->pack(alone, encoder_weights_.data(), false);
+  // head layers after the representation are left out
+  while (encoder_->rep_offset(levels_) + encoder_->rep_width(levels_) < config.to) ++levels_;
 }
 
 template <class T>
@@ -49,16 +44,15 @@ void Scorer<T>::each_block(ThreadPool* pool, int count, const std::function<int(
   std::vector<int> begins;
   for (int i = 0; i < count; i = next(i)) begins.push_back(i);
   begins.push_back(count);
-  const int blocks = static_cast<int>(begins.size()) - 1, tasks = pool ? std::min(blocks, pool->threads()) : 1;
-  if (static_cast<int>(workspaces_.size()) < tasks) workspaces_.resize(tasks);
-  std::atomic<int> taken{0};
-  const auto work = [&](int task) {
-    for (int b = taken++; b < blocks; b = taken++) body(begins[b], begins[b + 1], workspaces_[task]);
+  const int blocks = static_cast<int>(begins.size()) - 1;
+  const auto task = [&](int b) {
+    typename Leases<Workspace>::Lease work(workspaces_);
+    body(begins[b], begins[b + 1], *work);
   };
-  if (tasks <= 1)
-    work(0);
+  if (pool == nullptr)
+    for (int b = 0; b < blocks; ++b) task(b);
   else
-    pool->run(tasks, work);
+    pool->run(blocks, task);
 }
 
 template <class T>
@@ -79,24 +73,22 @@ void Scorer<T>::on_events(ThreadPool* pool, const EventColumns<T>& events,
 template <class T>
 typename Scorer<T>::Rows Scorer<T>::encode(const EventColumns<T>& events, int first, int last, Workspace& work) const {
   const FeatureConfig& features = encoder_->config().features;
-  TokenBlock<T>& block = work.tokens;
-  block.clear();
-  T* x = ensure(block.x, std::size_t(events.offsets[last] - events.offsets[first]) * features.count);
-  int tokens = 0;
+  TokenRows<T>& rows = work.tokens;
+  rows.offsets.assign(1, 0);
+  rows.x.resize(std::size_t(events.offsets[last] - events.offsets[first]) * features.count);
   for (int i = first; i < last; ++i) {
     Event<T> event;
     events.load(i, event);
-    tokens += write_features(features, event, x + std::size_t(tokens) * features.count);
-    block.offsets.push_back(tokens);
+    rows.offsets.push_back(rows.tokens() + write_features(features, event, rows.x.data() + std::size_t(rows.tokens()) * features.count));
   }
-  encoder_->forward(encoder_weights_.data(), block, {}, work.tape);
+  encoder_->infer(encoder_weights_.data(), {rows, features.count, 0, rows.events()}, levels_, work.tape, work.scratch);
   return {work.tape.reps.data() + from_, encoder_->rep_row()};
 }
 
 template <class T>
 void Scorer<T>::detect(Rows rows, int count, Workspace& work, T* score) const {
   if (!preparation_.none()) {
-    T* prepared = ensure(work.prepared, std::size_t(count) * preparation_.outputs());
+    T* prepared = work.prepared.need(std::size_t(count) * preparation_.outputs());
     preparation_.apply(rows.x, rows.row, count, work.centred, prepared);
     rows = {prepared, preparation_.outputs()};
   }

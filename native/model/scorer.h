@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/event.h"
+#include "core/leases.h"
 #include "model/autoencoder.h"
 #include "model/encoder.h"
 #include "model/preparation.h"
@@ -14,6 +15,7 @@ namespace aclr {
 
 struct ScorerConfig {
   std::optional<EncoderConfig> encoder;  // without one, rows of numbers take the place of events
+  Products products = Products::kExact;  // the encoder's
   int from = 0, to = 0;                  // which columns of the encoder's representations (rep_row) are read
   PreparationConfig preparation;
   AutoencoderConfig autoencoder;
@@ -25,7 +27,7 @@ template <class T>
 class Scorer {
  public:
   // Weights in the layouts of Encoder (all head layers; empty without an encoder) and Autoencoder.
-  Scorer(const ScorerConfig& config, const std::vector<T>& encoder_weights, std::vector<T> autoencoder_weights);
+  Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights);
 
   // Numbers of a row: those of the representation, or those that score_rows reads.
   int inputs() const { return preparation_.inputs(); }
@@ -39,11 +41,11 @@ class Scorer {
   void score_rows(ThreadPool* pool, const T* x, int rows, T* score);
 
  private:
-  // One per thread.
   struct Workspace {
-    TokenBlock<T> tokens;
+    TokenRows<T> tokens;
     EncoderTape<T> tape;
-    std::vector<T> centred, prepared;
+    EncoderScratch<T> scratch;
+    Buffer<T> centred, prepared;
     typename Autoencoder<T>::Tape autoencoder;
   };
   // Rows `inputs` long, `row` apart.
@@ -60,11 +62,11 @@ class Scorer {
   void detect(Rows rows, int count, Workspace& work, T* score) const;
 
   std::optional<Encoder<T>> encoder_;
-  int from_;
+  int from_, levels_ = 0;
   std::vector<T> encoder_weights_, autoencoder_weights_;
   Preparation<T> preparation_;
   Autoencoder<T> autoencoder_;
-  std::vector<Workspace> workspaces_;
+  Leases<Workspace> workspaces_;
 };
 
 }  // namespace aclr

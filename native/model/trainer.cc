@@ -5,117 +5,119 @@
 namespace aclr {
 namespace {
 
-// Events of one view that go through the encoder together: some 300 to 600 tokens, whose activations of one layer stay
-// in a core's cache. Blocks depend on the batch alone, never on the threads.
-constexpr int kBlockEvents = 96;
+// Tokens that go through the encoder together: their activations of one layer stay in a core's cache, and products are
+// tall enough. A small batch is cut finer, so that several threads end together. Blocks depend on the batch alone.
+constexpr int kBlockTokens = 320, kLeastBlockTokens = 96, kBlocks = 24;
+// Events of one pass without a backward.
+constexpr int kEmbedEvents = 96;
 
 }  // namespace
 
 template <class T>
 Trainer<T>::Trainer(const TrainerConfig& config)
-    : config_(config), encoder_(config.encoder), loss_(find_loss<T>(config.loss.c_str())),
+    : config_(config), encoder_(config.encoder, config.products), loss_(find_loss<T>(config.loss.c_str())),
       weights_(encoder_.weight_count(), T(0)) {}
 
 template <class T>
-void Trainer<T>::ensure_packed(bool backward) {
+void Trainer<T>::ensure_packed(ThreadPool& pool, bool backward) {
   if (packed_ == Packed::kBoth || (packed_ == Packed::kForward && !backward)) return;
-  encoder_.pack(weights_.data(), backward);
+  encoder_.pack(pool, weights_.data(), backward);
   packed_ = backward ? Packed::kBoth : Packed::kForward;
 }
 
 template <class T>
-Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result) {
-  const int events = batch.events.events(), per_view = (events + kBlockEvents - 1) / kBlockEvents;
-  ensure_packed(update);
-  while (static_cast<int>(blocks_.size()) < per_view * views()) blocks_.push_back(std::make_unique<Block>());
-  DropoutKey dropout{batch.seed, batch.epoch, 0, update && config_.encoder.dropout > 0};
-  for (int v = 0; v < views(); ++v) ensure(z_[v], static_cast<std::size_t>(events) * encoder_.rep_width(config_.encoder.head_layers));
+Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result,
+                        std::unique_ptr<TrainBatch<T>> next) {
+  if (ahead_.batch && *ahead_.batch == batch) {
+    std::swap(views_rows_, ahead_.rows);
+  } else {
+    maker_.begin(config_.encoder.features, recipe_, views(), batch);
+    pool.run(maker_.tasks(), [&](int task) { maker_.run(task); });
+    maker_.finish(views_rows_);
+  }
+  const DropoutKey dropout{batch.seed, batch.epoch, 0, update && config_.encoder.dropout > 0};
+  ahead_.batch = {};
+  if (next) maker_ahead_.begin(config_.encoder.features, recipe_, views(), *next);
+  const Status status = run(pool, views_rows_, dropout, rate, update, result, next && update ? maker_ahead_.tasks() : 0,
+                            [&](int task) { maker_ahead_.run(task); });
+  if (status.ok() && next && update) {
+    maker_ahead_.finish(ahead_.rows);
+    ahead_.batch = std::move(next);
+  }
+  return status;
+}
 
-  pool.run(per_view * views(), [&](int b) {
-    Block& block = *blocks_[b];
-    block.view = b / per_view;
-    block.first = (b % per_view) * kBlockEvents;
-    const int count = std::min(kBlockEvents, events - block.first), features = config_.encoder.features.count;
-    block.tokens.clear();
-    ensure(block.tokens.x, static_cast<std::size_t>(count) * kMaxObjects * features);
-    int tokens = 0;
-    for (int i = block.first; i < block.first + count; ++i) {
-      Event<T> event;
-      batch.events.load(i, event);
-      recipe_.apply(event, block.view, batch.seed, batch.epoch, batch.ids[i]);
-      tokens += write_features(config_.encoder.features, event, block.tokens.x.data() + std::size_t(tokens) * features);
-      block.tokens.offsets.push_back(tokens);
-      block.tokens.ids.push_back(batch.ids[i]);
+template <class T>
+Status Trainer<T>::step_on_views(ThreadPool& pool, const ViewRows<T>& rows, double rate, bool update, StepResult* result) {
+  for (int v = 1; v < views(); ++v)
+    if (rows[v].events() != rows[0].events()) return Status::invalid("all views must hold the same number of events");
+  return run(pool, rows, {}, rate, update, result, 0, {});
+}
+
+template <class T>
+void Trainer<T>::cut_into_blocks(const ViewRows<T>& rows) {
+  long long tokens = 0;
+  for (int v = 0; v < views(); ++v) tokens += rows[v].tokens();
+  const int most = static_cast<int>(std::clamp<long long>(tokens / kBlocks, kLeastBlockTokens, kBlockTokens));
+  blocks_.clear();
+  for (int v = 0; v < views(); ++v) {
+    const std::vector<std::int32_t>& offsets = rows[v].offsets;
+    for (int first = 0, last; first < rows[v].events(); first = last) {
+      last = first + 1;
+      while (last < rows[v].events() && offsets[last + 1] - offsets[first] <= most && last - first < most) ++last;
+      blocks_.push_back({v, first, last});
     }
+  }
+  if (tapes_.size() < blocks_.size()) tapes_.resize(blocks_.size());
+}
+
+template <class T>
+Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, const DropoutKey& dropout, double rate, bool update,
+                       StepResult* result, int others, const std::function<void(int)>& meanwhile) {
+  const int events = rows[0].events(), level = config_.encoder.head_layers;
+  const int d = encoder_.rep_width(level), at = encoder_.rep_offset(level);
+  const std::size_t row = encoder_.rep_row();
+  ensure_packed(pool, update);
+  cut_into_blocks(rows);
+  const int blocks = static_cast<int>(blocks_.size());
+  ContrastBatch<T> contrasted{events, d, {}, {}};
+  for (int v = 0; v < views(); ++v) {
+    contrasted.z[v] = z_[v].need(static_cast<std::size_t>(events) * d);
+    if (update) contrasted.dz[v] = dz_[v].need(static_cast<std::size_t>(events) * d);
+  }
+
+  pool.run(blocks, [&](int b) {
+    const Block& block = blocks_[b];
+    typename Leases<Workspace>::Lease work(workspaces_);
+    EncoderTape<T>& tape = update ? tapes_[b] : work->tape;
     DropoutKey key = dropout;
     key.view = block.view;
-    encoder_.forward(weights_.data(), block.tokens, key, block.tape);
-  });
-  return finish(pool, events, dropout, rate, update, result);
-}
-
-template <class T>
-Status Trainer<T>::step_on_views(ThreadPool& pool, std::array<TokenBlock<T>, kViews>& views, double rate, bool update,
-                                 StepResult* result) {
-  const int events = views[0].events(), per_view = (events + kBlockEvents - 1) / kBlockEvents;
-  const int features = config_.encoder.features.count, used = this->views();
-  for (int v = 1; v < used; ++v)
-    if (views[v].events() != events) return Status::invalid("all views must hold the same number of events");
-  ensure_packed(update);
-  while (static_cast<int>(blocks_.size()) < per_view * used) blocks_.push_back(std::make_unique<Block>());
-  for (int v = 0; v < used; ++v) ensure(z_[v], static_cast<std::size_t>(events) * encoder_.rep_width(config_.encoder.head_layers));
-  pool.run(per_view * used, [&](int b) {
-    Block& block = *blocks_[b];
-    block.view = b / per_view;
-    block.first = (b % per_view) * kBlockEvents;
-    const TokenBlock<T>& all = views[block.view];
-    const int last = std::min(events, block.first + kBlockEvents);
-    block.tokens.clear();
-    for (int i = block.first; i < last; ++i) {
-      block.tokens.offsets.push_back(all.offsets[i + 1] - all.offsets[block.first]);
-      block.tokens.ids.push_back(static_cast<std::uint32_t>(i));
+    if (update) encoder_.forward(weights_.data(), tokens_of(rows, block), key, tape, work->encoder);
+    else encoder_.infer(weights_.data(), tokens_of(rows, block), level, tape, work->encoder);
+    for (int i = block.first; i < block.last; ++i) {
+      const T* rep = tape.reps.data() + (i - block.first) * row + at;
+      std::copy(rep, rep + d, z_[block.view].data() + std::size_t(i) * d);
     }
-    block.tokens.x.assign(all.x.begin() + std::ptrdiff_t(all.offsets[block.first]) * features,
-                          all.x.begin() + std::ptrdiff_t(all.offsets[last]) * features);
-    encoder_.forward(weights_.data(), block.tokens, {}, block.tape);
   });
-  return finish(pool, events, {}, rate, update, result);
-}
-
-// From the representations in the blocks' tapes to the loss, and to the updated weights.
-template <class T>
-Status Trainer<T>::finish(ThreadPool& pool, int events, const DropoutKey& dropout, double rate, bool update,
-                          StepResult* result) {
-  const int per_view = (events + kBlockEvents - 1) / kBlockEvents, blocks = per_view * views();
-  const int level = config_.encoder.head_layers, d = encoder_.rep_width(level), at = encoder_.rep_offset(level);
-  const std::size_t row = encoder_.rep_row();
-  ContrastBatch<T> contrasted{events, d, {}, d, {}};
-  for (int v = 0; v < views(); ++v) {
-    contrasted.z[v] = z_[v].data();
-    if (update) contrasted.dz[v] = ensure(dz_[v], static_cast<std::size_t>(events) * d);
-  }
-  for (int b = 0; b < blocks; ++b) {
-    const Block& block = *blocks_[b];
-    for (int i = 0; i < block.tokens.events(); ++i) {
-      const T* rep = block.tape.reps.data() + i * row + at;
-      std::copy(rep, rep + d, z_[block.view].data() + std::size_t(block.first + i) * d);
-    }
-  }
-  const Status status = contrast<T>(pool, *loss_, config_.loss_weights, config_.temperature, contrasted, &result->loss);
+  const Status status = contrast<T>(pool, ops<T>(config_.products), *loss_, config_.loss_weights, config_.temperature,
+                                    contrasted, contrast_, &result->loss);
   if (!status.ok() || !update) return status;
 
-  const T* gradient = slots_.accumulate(pool, blocks, weights_.size(), [&](int b, T* dweights) {
-    Block& block = *blocks_[b];
-    const int count = block.tokens.events();
-    block.dreps.assign(count * row, T(0));
-    for (int i = 0; i < count; ++i) {
-      const T* dz = dz_[block.view].data() + std::size_t(block.first + i) * d;
-      std::copy(dz, dz + d, block.dreps.data() + i * row + at);
+  const auto add = [&](int b, T* dweights) {
+    const Block& block = blocks_[b];
+    typename Leases<Workspace>::Lease work(workspaces_);
+    const std::size_t size = (block.last - block.first) * row;
+    T* dreps = work->dreps.need(size);
+    std::fill(dreps, dreps + size, T(0));
+    for (int i = block.first; i < block.last; ++i) {
+      const T* dz = dz_[block.view].data() + std::size_t(i) * d;
+      std::copy(dz, dz + d, dreps + (i - block.first) * row + at);
     }
     DropoutKey key = dropout;
     key.view = block.view;
-    encoder_.backward(weights_.data(), block.tokens, key, block.tape, block.dreps.data(), dweights, nullptr);
-  });
+    encoder_.backward(weights_.data(), tokens_of(rows, block), key, tapes_[b], work->encoder, dreps, dweights, nullptr);
+  };
+  const T* gradient = slots_.accumulate(pool, blocks, weights_.size(), add, others, meanwhile);
   result->gradient_norm = aclr::update(pool, config_.optimiser, rate, gradient, weights_.data(), weights_.size(), state_);
   packed_ = Packed::kNo;
   return {};
@@ -123,45 +125,44 @@ Status Trainer<T>::finish(ThreadPool& pool, int events, const DropoutKey& dropou
 
 template <class T>
 void Trainer<T>::embed(ThreadPool& pool, const EventColumns<T>& events, T* out) {
-  ensure_packed(false);
-  const int count = events.events(), blocks = (count + kBlockEvents - 1) / kBlockEvents;
-  const int tasks = std::min(blocks, 4 * pool.threads()), features = config_.encoder.features.count;
-  while (static_cast<int>(blocks_.size()) < tasks) blocks_.push_back(std::make_unique<Block>());
+  ensure_packed(pool, false);
+  const int count = events.events(), features = config_.encoder.features.count;
   const std::size_t row = encoder_.rep_row();
-  pool.run(tasks, [&](int task) {
-    Block& block = *blocks_[task];
-    for (int b = task; b < blocks; b += tasks) {
-      const int first = b * kBlockEvents, last = std::min(count, first + kBlockEvents);
-      block.tokens.clear();
-      ensure(block.tokens.x, std::size_t(last - first) * kMaxObjects * features);
-      int tokens = 0;
-      for (int i = first; i < last; ++i) {
-        Event<T> event;
-        events.load(i, event);
-        tokens += write_features(config_.encoder.features, event, block.tokens.x.data() + std::size_t(tokens) * features);
-        block.tokens.offsets.push_back(tokens);
-      }
-      encoder_.forward(weights_.data(), block.tokens, {}, block.tape);
-      std::copy(block.tape.reps.data(), block.tape.reps.data() + (last - first) * row, out + first * row);
+  pool.run((count + kEmbedEvents - 1) / kEmbedEvents, [&](int b) {
+    typename Leases<Workspace>::Lease work(workspaces_);
+    const int first = b * kEmbedEvents, last = std::min(count, first + kEmbedEvents);
+    TokenRows<T>& rows = work->rows;
+    rows.x.resize(std::size_t(kEmbedEvents) * kMaxObjects * features);
+    rows.offsets.assign(1, 0);
+    for (int i = first; i < last; ++i) {
+      Event<T> event;
+      events.load(i, event);
+      rows.offsets.push_back(rows.tokens() + write_features(config_.encoder.features, event,
+                                                            rows.x.data() + std::size_t(rows.tokens()) * features));
     }
+    encoder_.infer(weights_.data(), {rows, features, 0, last - first}, config_.encoder.head_layers, work->tape,
+                   work->encoder);
+    std::copy(work->tape.reps.data(), work->tape.reps.data() + (last - first) * row, out + first * row);
   });
 }
 
 template <class T>
-void Trainer<T>::reps_of(const TokenBlock<T>& block, T* out) {
-  ensure_packed(false);
-  EncoderTape<T> tape;
-  encoder_.forward(weights_.data(), block, {}, tape);
-  std::copy(tape.reps.data(), tape.reps.data() + std::size_t(block.events()) * encoder_.rep_row(), out);
+void Trainer<T>::reps_of(ThreadPool& pool, const TokenRows<T>& rows, T* out) {
+  ensure_packed(pool, false);
+  typename Leases<Workspace>::Lease work(workspaces_);
+  const TokenBlock<T> block(rows, config_.encoder.features.count, 0, rows.events());
+  encoder_.infer(weights_.data(), block, config_.encoder.head_layers, work->tape, work->encoder);
+  std::copy(work->tape.reps.data(), work->tape.reps.data() + std::size_t(rows.events()) * encoder_.rep_row(), out);
 }
 
 template <class T>
-void Trainer<T>::gradients_of(const TokenBlock<T>& block, T* dreps, T* dweights, T* dx) {
-  ensure_packed(true);
-  EncoderTape<T> tape;
-  encoder_.forward(weights_.data(), block, {}, tape);
+void Trainer<T>::gradients_of(ThreadPool& pool, const TokenRows<T>& rows, T* dreps, T* dweights, T* dx) {
+  ensure_packed(pool, true);
+  typename Leases<Workspace>::Lease work(workspaces_);
+  const TokenBlock<T> block(rows, config_.encoder.features.count, 0, rows.events());
+  encoder_.forward(weights_.data(), block, {}, work->tape, work->encoder);
   std::fill(dweights, dweights + weights_.size(), T(0));
-  encoder_.backward(weights_.data(), block, {}, tape, dreps, dweights, dx);
+  encoder_.backward(weights_.data(), block, {}, work->tape, work->encoder, dreps, dweights, dx);
 }
 
 template class Trainer<float>;

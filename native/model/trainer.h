@@ -1,31 +1,25 @@
 // One training step: views, encoder, contrastive loss, gradients, optimiser. And the encoder's pass for scoring.
 #pragma once
 #include <array>
+#include <functional>
 #include <memory>
 
-#include "augment/recipe.h"
+#include "core/leases.h"
 #include "model/contrast.h"
 #include "model/encoder.h"
 #include "model/gradient_slots.h"
 #include "model/optimiser.h"
+#include "model/views.h"
 
 namespace aclr {
 
 struct TrainerConfig {
   EncoderConfig encoder;
+  Products products = Products::kExact;
   OptimiserConfig optimiser;
   std::string loss = "anomclr+";
   LossWeights loss_weights;
   double temperature = 0.1;
-};
-
-// The events of one batch, and the key of each: its place in the training sample.
-template <class T>
-struct TrainBatch {
-  EventColumns<T> events;
-  std::vector<std::uint32_t> ids;
-  std::uint64_t seed = 0;
-  std::uint32_t epoch = 0;
 };
 
 struct StepResult {
@@ -40,34 +34,52 @@ class Trainer {
   const Encoder<T>& encoder() const { return encoder_; }
   std::vector<T>& weights() { return weights_; }
   OptimiserState<T>& state() { return state_; }
-  void set_recipe(Recipe<T> recipe) { recipe_ = std::move(recipe); }
+  void set_recipe(Recipe<T> recipe) {
+    recipe_ = std::move(recipe);
+    ahead_ = {};
+  }
   void weights_changed() { packed_ = Packed::kNo; }
 
   // Augments the batch and takes one optimiser step with that learning rate; update = false gives the loss alone,
-  // without dropout (validation).
-  Status step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result);
-  // The same on views made elsewhere: golden trajectories, and engines that share views.
-  Status step_on_views(ThreadPool& pool, std::array<TokenBlock<T>, kViews>& views, double rate, bool update,
-                       StepResult* result);
+  // without dropout (validation). Where `next` is given, its views are made on the side, for the step that asks for them.
+  Status step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result,
+              std::unique_ptr<TrainBatch<T>> next = {});
+  // The same on views made elsewhere: golden trajectories, and engines that share views. Without dropout.
+  Status step_on_views(ThreadPool& pool, const ViewRows<T>& views, double rate, bool update, StepResult* result);
 
   // Representations of events, every level side by side: out [events, encoder().rep_row()].
   void embed(ThreadPool& pool, const EventColumns<T>& events, T* out);
   // Representations from rows of features; and, given dreps, gradients of sum(reps * dreps): dweights is overwritten,
   // dx [tokens, features] overwritten. test/golden/README "encoder/".
-  void reps_of(const TokenBlock<T>& block, T* out);
-  void gradients_of(const TokenBlock<T>& block, T* dreps, T* dweights, T* dx);
+  void reps_of(ThreadPool& pool, const TokenRows<T>& rows, T* out);
+  void gradients_of(ThreadPool& pool, const TokenRows<T>& rows, T* dreps, T* dweights, T* dx);
 
  private:
   enum class Packed { kNo, kForward, kBoth };
+  // Some events of one view that go through the encoder together.
   struct Block {
-    TokenBlock<T> tokens;
-    EncoderTape<T> tape;
-    std::vector<T> dreps;
-    int view = 0, first = 0;  // which rows of the batch
+    int view, first, last;
   };
-  void ensure_packed(bool backward);
+  struct Workspace {
+    EncoderScratch<T> encoder;
+    EncoderTape<T> tape;  // of passes without a backward
+    Buffer<T> dreps;
+    TokenRows<T> rows;
+  };
+  // Views made before they are asked for.
+  struct Ahead {
+    std::unique_ptr<TrainBatch<T>> batch;
+    ViewRows<T> rows;
+  };
+
+  void ensure_packed(ThreadPool& pool, bool backward);
   int views() const { return loss_->info.uses_anomalous ? 3 : 2; }
-  Status finish(ThreadPool& pool, int events, const DropoutKey& dropout, double rate, bool update, StepResult* result);
+  TokenBlock<T> tokens_of(const ViewRows<T>& views, const Block& block) const {
+    return {views[block.view], config_.encoder.features.count, block.first, block.last};
+  }
+  void cut_into_blocks(const ViewRows<T>& views);
+  Status run(ThreadPool& pool, const ViewRows<T>& views, const DropoutKey& dropout, double rate, bool update,
+             StepResult* result, int others, const std::function<void(int)>& meanwhile);
 
   TrainerConfig config_;
   Encoder<T> encoder_;
@@ -76,9 +88,15 @@ class Trainer {
   std::vector<T> weights_;
   OptimiserState<T> state_;
   Packed packed_ = Packed::kNo;
-  std::vector<std::unique_ptr<Block>> blocks_;
+  ViewMaker<T> maker_, maker_ahead_;
+  ViewRows<T> views_rows_;
+  Ahead ahead_;
+  std::vector<Block> blocks_;
+  std::vector<EncoderTape<T>> tapes_;  // of the blocks
+  Leases<Workspace> workspaces_;
   GradientSlots<T> slots_;
-  std::array<std::vector<T>, kViews> z_, dz_;
+  ContrastScratch<T> contrast_;
+  std::array<Buffer<T>, kViews> z_, dz_;
 };
 
 }  // namespace aclr

@@ -214,7 +214,12 @@ const detector = {
 const machine = {
   engine: choice({ group: 'Machine', of: ['auto', 'native'], default: 'auto', help: 'what computes' }),
   device: choice({ group: 'Machine', of: ['auto', 'cpu'], default: 'auto', help: 'where it computes' }),
-  precision: choice({ group: 'Machine', of: ['f32', 'f64'], default: 'f32', help: 'numbers it computes with' }),
+  precision: choice({
+    group: 'Machine',
+    of: ['f32', 'bf16', 'f64'],
+    default: 'f32',
+    help: 'numbers it computes with; bf16: factors of matrix products alone, the rest is f32',
+  }),
 };
 
 const train = z
@@ -259,6 +264,12 @@ const score = z.strictObject({
     default: 4096,
     unit: 'events',
     help: 'events scored at once',
+  }),
+  precision: choice({
+    group: 'Machine',
+    of: ['auto', 'bf16'],
+    default: 'auto',
+    help: "numbers it computes with: the run's own, or bf16 factors in the encoder's matrix products",
   }),
   onBadEvent,
   ...common,

@@ -25,6 +25,8 @@ export interface StepRequest {
   readonly seed: number;
   readonly epoch: number;
   readonly rate: number;
+  /** What the next step will ask for of the same events, if it is known: its views are made beside this step. */
+  readonly next?: { readonly index: Int32Array; readonly epoch: number } | undefined;
 }
 
 /** An encoder that learns by contrast. Calls are made one at a time. */
@@ -37,7 +39,7 @@ export interface ContrastiveModel {
   /** Views, forward, loss, backward, update. The loss is that before the update. */
   step(request: StepRequest): Promise<StepResult>;
   /** The loss alone, without dropout or update. */
-  loss(request: Omit<StepRequest, 'rate'>): Promise<number>;
+  loss(request: Omit<StepRequest, 'rate' | 'next'>): Promise<number>;
   /** [events, width + headLayers * output]: the pooled vector, then the output of every head layer. */
   embed(events: Columns, index?: Int32Array): Promise<Floats>;
   dispose(): void;

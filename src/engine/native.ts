@@ -23,7 +23,8 @@ export function nativeEngine(threads: number): Engine {
         setWeights: weights => trainer.setWeights({ weights }),
         optimiserState: () => trainer.state(),
         setOptimiserState: state => trainer.setState(state),
-        step: request => trainer.step({ ...request, update: true }),
+        step: ({ next, ...request }) =>
+          trainer.step({ ...request, update: true, ...(next ? { next: { ...request, ...next } } : {}) }),
         loss: async request => (await trainer.step({ ...request, rate: 0, update: false })).loss,
         embed: (events, index) => trainer.embed(index ? { events, index } : { events }),
         dispose: () => trainer.dispose(),

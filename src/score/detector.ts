@@ -54,13 +54,14 @@ export function detectorConfig(
   };
 }
 
-export const precisionOf = (weights: Floats): Precision => (weights instanceof Float64Array ? 'f64' : 'f32');
+export const precisionOf = (weights: Floats): AutoencoderConfig['precision'] =>
+  weights instanceof Float64Array ? 'f64' : 'f32';
 export const toFloat32 = (x: Floats): Float32Array => (x instanceof Float32Array ? x : Float32Array.from(x));
 const cast = (x: Floats, precision: Precision): Floats => (precision === 'f64' ? Float64Array.from(x) : toFloat32(x));
 
 export function autoencoderConfig(
   { widths, activation }: Pick<DetectorWeights, 'widths' | 'activation'>,
-  precision: Precision,
+  precision: AutoencoderConfig['precision'],
 ): AutoencoderConfig {
   return {
     precision,

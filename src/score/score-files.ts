@@ -12,6 +12,8 @@ export interface ScoreRequest {
   /** Scores, in the format of its suffix. */
   readonly out: string;
   readonly batch: number;
+  /** As in {@link Scorer.open}. */
+  readonly precision?: 'auto' | 'bf16';
   readonly onBadEvent: OnBadEvent;
   readonly signal?: AbortSignal;
   readonly progress?: (options: { label: string; total: number; unit: string }) => {
@@ -43,7 +45,7 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
     await source.close();
   }
   const total = sizes.reduce((a, b) => a + b, 0);
-  const scorer = await Scorer.open(request.model, engine);
+  const scorer = await Scorer.open(request.model, engine, request.precision);
   const writer = await openScoreWriter(request.out, { hasEventIds });
   const bar = request.progress?.({ label: 'score', total, unit: 'events' });
   const started = performance.now();

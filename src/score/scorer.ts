@@ -49,8 +49,11 @@ export class Scorer implements Method {
     this.opened.push(model);
   }
 
-  /** @throws AnomalyClrError where the folder is not a complete run, or its files do not fit together */
-  static async open(folder: string, engine: Engine): Promise<Scorer> {
+  /**
+   * @param precision - `auto` is that of the run's weights; `bf16` rounds the factors of the encoder's matrix products
+   * @throws AnomalyClrError where the folder is not a complete run, or its files do not fit together
+   */
+  static async open(folder: string, engine: Engine, precision: 'auto' | 'bf16' = 'auto'): Promise<Scorer> {
     const files = runFiles(folder);
     if (!existsSync(files.config)) throw new AnomalyClrError(`${folder}: not a run; name the folder that train made`);
     if (!existsSync(files.detector))
@@ -58,7 +61,7 @@ export class Scorer implements Method {
     const settings = await readJson(files.config, settingsSchema);
     const domain = await readJson(files.domain, domainSchema);
     const representation = settings.representation as RepresentationName;
-    const { model, size } = await openModel(engine, files.encoder, files.detector, representation);
+    const { model, size } = await openModel(engine, files.encoder, files.detector, representation, precision);
     return new Scorer(folder, settings.loss, settings.seed, domain, engine, representation, model, size);
   }
 
@@ -125,12 +128,17 @@ async function openModel(
   encoderFile: string,
   detectorFile: string,
   representation: RepresentationName,
+  precision: 'auto' | 'bf16' = 'auto',
 ): Promise<{ model: ScoringModel; size: number }> {
-  const { config, weights } = await loadEncoder(encoderFile);
+  const { config, weights: stored } = await loadEncoder(encoderFile);
+  const weights = precision === 'auto' ? stored : toFloat32(stored);
   const [from, to] = columnsOf(representation, config);
   if (to > rowLength(config))
     throw new AnomalyClrError(`${encoderFile}: has no representation ${representation}; it is another run's`);
-  const detector = detectorConfig(await detectorFor(detectorFile, to - from), precisionOf(weights));
+  const detector = detectorConfig(
+    await detectorFor(detectorFile, to - from),
+    precision === 'auto' ? precisionOf(weights) : precision,
+  );
   return { model: engine.scorer({ ...detector, encoder: { ...config, weights, from, to } }), size: to - from };
 }
 

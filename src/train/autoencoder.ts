@@ -1,4 +1,4 @@
-import type { Floats, Precision } from '../addon.js';
+import type { Floats } from '../addon.js';
 import type { AutoencoderConfig, Engine } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import { shuffle } from '../events/philox.js';
@@ -44,7 +44,7 @@ export async function trainDetector(
   const x = await engine.prepare(preparation, training);
   const held = await engine.prepare(preparation, pick(rows, features, parts.validation));
   const widths = detectorWidths(preparation.outputs, options);
-  const precision: Precision = rows instanceof Float64Array ? 'f64' : 'f32';
+  const precision = rows instanceof Float64Array ? 'f64' : 'f32';
   const model = engine.autoencoder(autoencoderConfig({ widths, activation: options.activation }, precision));
   try {
     model.setWeights(initialWeights(autoencoderLayout(widths), options.seed, precision));

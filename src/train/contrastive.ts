@@ -150,9 +150,13 @@ class ContrastiveTraining {
     const { batch, seed, checkpointEvery } = this.options;
     const { training, signal } = this.around;
     const order = shuffle(training.length, seed, this.progress.epoch);
+    const places = (step: number) =>
+      Int32Array.from(order.subarray(step * batch, (step + 1) * batch), i => training[i]);
+    let next = places(this.progress.stepInEpoch);
     while (this.progress.stepInEpoch < this.stepsPerEpoch) {
-      const from = this.progress.stepInEpoch * batch;
-      await this.step(Int32Array.from(order.subarray(from, from + batch), i => training[i]));
+      const index = next;
+      next = places(this.progress.stepInEpoch + 1);
+      await this.step(index, this.progress.stepInEpoch + 1 < this.stepsPerEpoch ? next : undefined);
       const stopping = signal?.aborted ?? false;
       if (stopping || this.progress.step % checkpointEvery === 0) await this.checkpoint();
       if (stopping)
@@ -160,12 +164,14 @@ class ContrastiveTraining {
     }
   }
 
-  private async step(index: Int32Array): Promise<void> {
+  private async step(index: Int32Array, next: Int32Array | undefined): Promise<void> {
     const { seed, learningRate: base, schedule, warmup } = this.options;
     const { progress, steps } = this;
     const rate = learningRate({ schedule, base, warmupSteps: Math.round(warmup * steps), steps }, progress.step);
     const { events, onStep } = this.around;
-    const { loss, gradientNorm } = await this.model.step({ events, index, seed, epoch: progress.epoch, rate });
+    const { epoch } = progress;
+    const ahead = next && { index: next, epoch };
+    const { loss, gradientNorm } = await this.model.step({ events, index, seed, epoch, rate, next: ahead });
     this.guard(loss, gradientNorm);
     progress.epochLoss += loss;
     progress.step++;

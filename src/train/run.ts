@@ -242,7 +242,8 @@ class Run {
     const model = engine.contrastive(
       {
         ...config,
-        precision: options.precision,
+        // what bfloat16 rounds away, whitening would bring back as noise
+        precision: options.precision === 'bf16' ? 'f32' : options.precision,
         loss: options.loss,
         temperature: options.temperature,
         optimiser: { kind: 'adam' },

@@ -107,6 +107,11 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       },
       run: a => addon.augmentWithNumbers(a),
     },
+    peak: {
+      good: () => ({ precision: 'f32', seconds: 0.002 }),
+      fields: { precision: text, seconds: number(1e-3, 10) },
+      run: a => addon.peak(a),
+    },
     contrastiveLoss: {
       good: () => ({
         loss: 'anomclr', z: samples.rows(), zPhysical: samples.rows(), zAnomalous: samples.rows(), events: 6, dim: 4,
@@ -162,9 +167,12 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
     'trainer.step': {
       good: () => ({
         events: samples.events(), index: Int32Array.of(4, 0, 2), seed: 1, epoch: 0, rate: 1e-3, update: true,
+        next: { events: samples.events(), index: Int32Array.of(1, 3), seed: 1, epoch: 0 },
       }),
       fields: {
         ...eventFields, index: array(Int32Array, 'some', true), seed, epoch: word, rate: number(0, 1e6), update: flag,
+        next: { ...object, optional: true }, ...below('next', { ...eventFields, seed, epoch: word }),
+        'next.index': array(Int32Array, 'some', true),
       },
       run: a => trainer.step(a),
     },

@@ -47,7 +47,7 @@ const takeRows = ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradient
 
 const byCall: Scenarios = Object.fromEntries(
   [
-    'randomWords', 'augment', 'augmentWithNumbers', 'contrastiveLoss', 'new Trainer', 'new Autoencoder',
+    'randomWords', 'augment', 'augmentWithNumbers', 'peak', 'contrastiveLoss', 'new Trainer', 'new Autoencoder',
     'trainer.setWeights', 'trainer.setState', 'trainer.setRecipe', 'trainer.step', 'trainer.stepOnViews',
     'trainer.embed', 'trainer.reps', 'trainer.gradients', 'autoencoder.setWeights', 'autoencoder.step',
     'autoencoder.score', 'autoencoder.gradients', 'new Scorer', 'prepare', 'scorer.score', 'scorer.scoreNow',
@@ -325,7 +325,7 @@ export const scenarios: Scenarios = {
   'detached, shared and offset arrays': async () => {
     const all = calls();
     for (const [name, call] of Object.entries(all)) {
-      if (/^new|set/.test(name) || name === 'randomWords') continue;
+      if (/^new|set/.test(name) || name === 'randomWords' || name === 'peak') continue;
       const want = await call.run({ ...call.good(), update: false, rate: 0 });
       const remade = (make: (a: any) => unknown): unknown => {
         const walk = (value: any): any => {

@@ -1,4 +1,4 @@
-import { loadAddon, type Precision } from '../../src/addon.js';
+import { type AutoencoderConfig, loadAddon } from '../../src/addon.js';
 import { weightOf } from '../support/encoder.js';
 import { Golden, goldenTest, worst } from '../support/golden.js';
 
@@ -18,7 +18,7 @@ describe('autoencoder', () => {
       for (const [precision, tolerance] of [
         ['f64', 1e-10],
         ['f32', 1e-5],
-      ] as [Precision, number][]) {
+      ] as [AutoencoderConfig['precision'], number][]) {
         const Floats: any = precision === 'f64' ? Float64Array : Float32Array;
         const model = new addon.Autoencoder({
           precision,

@@ -34,7 +34,8 @@ Result tiled(const char* name, const Views& views, double temperature, const Los
   const int used = loss.info.uses_anomalous ? 3 : 2;
   std::vector<T> z[3];
   std::vector<Guarded<T>> dz;
-  ContrastBatch<T> batch{views.n, views.d, {}, views.d, {}};
+  ContrastBatch<T> batch{views.n, views.d, {}, {}};
+  ContrastScratch<T> scratch;
   for (int v = 0; v < used; ++v) {
     z[v].assign(views.z[v].begin(), views.z[v].end());
     dz.emplace_back(z[v].size());
@@ -44,7 +45,7 @@ Result tiled(const char* name, const Views& views, double temperature, const Los
     batch.dz[v] = dz[v].data();
   }
   Result out;
-  out.status = contrast<T>(pool, loss, weights, temperature, batch, &out.loss);
+  out.status = contrast<T>(pool, ops<T>(), loss, weights, temperature, batch, scratch, &out.loss);
   for (int v = 0; v < used; ++v) {
     CHECK(dz[v].intact());
     out.dz[v].assign(dz[v].data(), dz[v].data() + dz[v].size());
@@ -300,22 +301,26 @@ TEST(extreme_temperatures) {
     }
 }
 
-TEST(only_the_gradients_asked_for) {
+// Without gradients, with them in place of the rows, and in memory that larger and smaller batches used before.
+TEST(every_way_to_ask) {
   Random random(10);
-  const Views views = random_views(random, 30, 4);
   ThreadPool pool(2);
-  for (const char* name : kNames) {
-    const LossEntry<double>& loss = loss_named(name);
-    const Result all = tiled<double>(name, views, 0.3);
-    for (int v = 0; v < (loss.info.uses_anomalous ? 3 : 2); ++v) {
-      ContrastBatch<double> batch{views.n, views.d, {views.z[0].data(), views.z[1].data(), views.z[2].data()}, views.d, {}};
-      std::vector<double> dz(std::size_t(views.n) * views.d);
-      batch.dz[v] = dz.data();
+  ContrastScratch<double> used;
+  for (const int n : {30, 400, 7})
+    for (const char* name : kNames) {
+      const Views views = random_views(random, n, 4);
+      const LossEntry<double>& loss = loss_named(name);
+      const Result all = tiled<double>(name, views, 0.3);
+      ContrastBatch<double> batch{views.n, views.d, {views.z[0].data(), views.z[1].data(), views.z[2].data()}, {}};
       double value = 0;
-      CHECK(contrast(pool, loss, {}, 0.3, batch, &value).ok());
-      CHECK_FOR(value == all.loss && dz == all.dz[v], name);
+      CHECK(contrast(pool, ops<double>(), loss, {}, 0.3, batch, used, &value).ok());
+      CHECK_FOR(value == all.loss, name);
+      std::vector<double> rows[3] = {views.z[0], views.z[1], views.z[2]};
+      const int count = loss.info.uses_anomalous ? 3 : 2;
+      for (int v = 0; v < count; ++v) batch.z[v] = batch.dz[v] = rows[v].data();
+      CHECK(contrast(pool, ops<double>(), loss, {}, 0.3, batch, used, &value).ok());
+      for (int v = 0; v < count; ++v) CHECK_FOR(value == all.loss && rows[v] == all.dz[v], name);
     }
-  }
 }
 
 TEST(the_same_for_any_count_of_threads) {
@@ -325,10 +330,14 @@ TEST(the_same_for_any_count_of_threads) {
     std::vector<std::vector<float>> seen;
     for (const int threads : {1, 2, 3, 5}) {
       ThreadPool pool(threads);
-      std::vector<float> z[3], dz(300 * 8);
+      std::vector<float> z[3], dz(300 * 8), others[2] = {dz, dz};
       for (int v = 0; v < 3; ++v) z[v].assign(views.z[v].begin(), views.z[v].end());
       double value = 0;
-      CHECK(contrast<float>(pool, *find_loss<float>(name), {}, 0.1, {300, 8, {z[0].data(), z[1].data(), z[2].data()}, 8, {dz.data(), nullptr, nullptr}}, &value).ok());
+      ContrastScratch<float> scratch;
+      CHECK(contrast<float>(pool, ops<float>(), *find_loss<float>(name), {}, 0.1,
+                            {300, 8, {z[0].data(), z[1].data(), z[2].data()}, {dz.data(), others[0].data(), others[1].data()}},
+                            scratch, &value).ok());
+      for (const auto& other : others) dz.insert(dz.end(), other.begin(), other.end());
       dz.push_back(static_cast<float>(value));
       seen.push_back(dz);
     }

@@ -7,7 +7,7 @@
 namespace aclr {
 namespace {
 
-double weighted(const std::vector<double>& values, const std::vector<double>& by) {
+double weighted(const double* values, const std::vector<double>& by) {
   double sum = 0;
   for (std::size_t i = 0; i < by.size(); ++i) sum += values[i] * by[i];
   return sum;
@@ -21,21 +21,24 @@ std::string told(const EncoderConfig& c) {
 void meet_encoder(const EncoderConfig& config, Random& random, Differences& differences) {
   Encoder<double> encoder(config);
   auto weights = random_weights<double>(random, encoder.layout());
-  auto block = random_tokens<double>(random, 6, config.features.count);
+  auto rows = random_tokens<double>(random, 6, config.features.count);
+  const TokenBlock<double> block(rows, config.features.count, 0, 6);
+  ThreadPool pool(1);
   // the key is fixed, so that every pass has the same masks
   const DropoutKey key{static_cast<std::uint64_t>(random.integer(0, 1000)), 3, 1, config.dropout > 0};
-  const auto by = random.normals<double>(std::size_t(block.events()) * encoder.rep_row());
+  const auto by = random.normals<double>(std::size_t(rows.events()) * encoder.rep_row());
   EncoderTape<double> tape;
+  EncoderScratch<double> scratch;
   const auto value = [&] {
-    encoder.pack(weights.data(), false);
-    encoder.forward(weights.data(), block, key, tape);
-    return weighted(tape.reps, by);
+    encoder.pack(pool, weights.data(), false);
+    encoder.forward(weights.data(), block, key, tape, scratch);
+    return weighted(tape.reps.data(), by);
   };
   value();
-  encoder.pack(weights.data(), true);
-  Guarded<double> dweights(weights.size(), 0.5), dx(block.x.size(), 7);  // added to, overwritten
+  encoder.pack(pool, weights.data(), true);
+  Guarded<double> dweights(weights.size(), 0.5), dx(rows.x.size(), 7);  // added to, overwritten
   auto dreps = by;
-  encoder.backward(weights.data(), block, key, tape, dreps.data(), dweights.data(), dx.data());
+  encoder.backward(weights.data(), block, key, tape, scratch, dreps.data(), dweights.data(), dx.data());
   CHECK(dweights.intact() && dx.intact());
 
   for (const WeightInfo& w : encoder.layout())
@@ -44,8 +47,8 @@ void meet_encoder(const EncoderConfig& config, Random& random, Differences& diff
       differences.meet(dweights[at] - 0.5, &weights[at], value, told(config) + " " + w.name);
     }
   for (int i = 0; i < 12; ++i) {
-    const std::size_t at = static_cast<std::size_t>(random.integer(0, static_cast<int>(block.x.size()) - 1));
-    differences.meet(dx[at], &block.x[at], value, told(config) + " x");
+    const std::size_t at = static_cast<std::size_t>(random.integer(0, static_cast<int>(rows.x.size()) - 1));
+    differences.meet(dx[at], &rows.x[at], value, told(config) + " x");
   }
 }
 
@@ -79,24 +82,55 @@ TEST(encoders_of_odd_shapes) {
 TEST(a_tape_that_was_used_before) {
   Random random(8);
   EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kContinuous, 6, 2, 2, 5, 4, 2, true, 0.2};
-  const Encoder<double> made(config);
-  const auto weights = random_weights<double>(random, made.layout());
-  Encoder<double> encoder = made;
-  encoder.pack(weights.data(), true);
-  const auto passes = [&](const TokenBlock<double>& block, EncoderTape<double>& tape) {
-    encoder.forward(weights.data(), block, {1, 2, 0, true}, tape);
-    const std::size_t reps = std::size_t(block.events()) * encoder.rep_row();
-    std::vector<double> out(tape.reps.begin(), tape.reps.begin() + static_cast<std::ptrdiff_t>(reps));
-    std::vector<double> dreps(reps, 0.7), dweights(weights.size(), 0.0), dx(block.x.size());
-    encoder.backward(weights.data(), block, {1, 2, 0, true}, tape, dreps.data(), dweights.data(), dx.data());
+  Encoder<double> encoder(config);
+  const auto weights = random_weights<double>(random, encoder.layout());
+  ThreadPool pool(1);
+  encoder.pack(pool, weights.data(), true);
+  const auto passes = [&](const TokenRows<double>& rows, EncoderTape<double>& tape, EncoderScratch<double>& scratch) {
+    const TokenBlock<double> block(rows, 7, 0, rows.events());
+    const std::size_t reps = std::size_t(block.events) * encoder.rep_row();
+    std::vector<double> out;
+    for (int levels = 0; levels <= config.head_layers; ++levels) {  // between two trainings, as validation comes
+      encoder.infer(weights.data(), block, levels, tape, scratch);
+      for (int e = 0; e < block.events; ++e)
+        for (int c = 0; c < encoder.rep_offset(levels) + encoder.rep_width(levels); ++c)
+          out.push_back(tape.reps.data()[std::size_t(e) * encoder.rep_row() + c]);
+    }
+    encoder.forward(weights.data(), block, {1, 2, 0, true}, tape, scratch);
+    out.insert(out.end(), tape.reps.data(), tape.reps.data() + reps);
+    std::vector<double> dreps(reps, 0.7), dweights(weights.size(), 0.0), dx(rows.x.size());
+    encoder.backward(weights.data(), block, {1, 2, 0, true}, tape, scratch, dreps.data(), dweights.data(), dx.data());
     for (const auto* part : {&dreps, &dweights, &dx}) out.insert(out.end(), part->begin(), part->end());
     return out;
   };
   EncoderTape<double> used;
+  EncoderScratch<double> used_scratch;
   for (const int events : {40, 3, 17, 1, 40, 8}) {
-    const auto block = random_tokens<double>(random, events, 7);
+    const auto rows = random_tokens<double>(random, events, 7);
     EncoderTape<double> fresh;
-    CHECK_FOR(passes(block, used) == passes(block, fresh), std::to_string(events));
+    EncoderScratch<double> fresh_scratch;
+    CHECK_FOR(passes(rows, used, used_scratch) == passes(rows, fresh, fresh_scratch), std::to_string(events));
+  }
+}
+
+// A pass that keeps nothing gives what the one for training gives, and a part of a block what the whole gives.
+TEST(inference_is_the_forward_without_dropout) {
+  Random random(9);
+  for (const Mask mask : {Mask::kHard, Mask::kContinuous}) {
+    EncoderConfig config{{7, PtFeature::kLinear, 40}, mask, 24, 2, 3, 10, 4, 2, true, 0.2};
+    Encoder<float> encoder(config);
+    const auto weights = random_weights<float>(random, encoder.layout());
+    ThreadPool pool(1);
+    encoder.pack(pool, weights.data(), false);
+    const auto rows = random_tokens<float>(random, 30, 7);
+    EncoderTape<float> trained, inferred;
+    EncoderScratch<float> scratch;
+    encoder.forward(weights.data(), {rows, 7, 0, 30}, {}, trained, scratch);
+    encoder.infer(weights.data(), {rows, 7, 0, 30}, 2, inferred, scratch);
+    const std::size_t row = encoder.rep_row();
+    CHECK(std::equal(trained.reps.data(), trained.reps.data() + 30 * row, inferred.reps.data()));
+    encoder.infer(weights.data(), {rows, 7, 11, 19}, 2, inferred, scratch);
+    for (std::size_t i = 0; i < 8 * row; ++i) CHECK_NEAR(inferred.reps.data()[i], trained.reps.data()[11 * row + i], 1e-5);
   }
 }
 
@@ -105,17 +139,20 @@ TEST(encoder_without_any_token) {
   Encoder<double> encoder(config);
   Random random(3);
   const auto weights = random_weights<double>(random, encoder.layout());
-  encoder.pack(weights.data(), true);
-  TokenBlock<double> block;
+  ThreadPool pool(1);
+  encoder.pack(pool, weights.data(), true);
+  TokenRows<double> rows;
   for (int e = 0; e < 3; ++e) {
-    block.offsets.push_back(0);
-    block.ids.push_back(e);
+    rows.offsets.push_back(0);
+    rows.ids.push_back(e);
   }
+  const TokenBlock<double> block(rows, 7, 0, 3);
   EncoderTape<double> tape;
-  encoder.forward(weights.data(), block, {1, 0, 0, true}, tape);
-  for (int c = 0; c < config.width; ++c) CHECK(tape.reps[c] == 0);
+  EncoderScratch<double> scratch;
+  encoder.forward(weights.data(), block, {1, 0, 0, true}, tape, scratch);
+  for (int c = 0; c < config.width; ++c) CHECK(tape.reps.data()[c] == 0);
   std::vector<double> dreps(3 * encoder.rep_row(), 1.0), dweights(weights.size(), 0.0), dx;
-  encoder.backward(weights.data(), block, {1, 0, 0, true}, tape, dreps.data(), dweights.data(), dx.data());
+  encoder.backward(weights.data(), block, {1, 0, 0, true}, tape, scratch, dreps.data(), dweights.data(), dx.data());
   double sum = 0;
   for (const WeightInfo& w : encoder.layout())
     for (std::size_t i = 0; i < w.count; ++i) {
@@ -134,12 +171,13 @@ TEST(contrastive_losses) {
     for (const int n : {2, 3, 7, 50, 130})
       for (const double temperature : {0.07, 0.5, 5.0})
         for (const LossWeights& weights : {LossWeights{1, 1}, LossWeights{0.3, 1.7}, LossWeights{2.5, 0}}) {
-          const int d = random.integer(1, 9), row = d + random.integer(0, 3), views = loss.info.uses_anomalous ? 3 : 2;
+          const int d = random.integer(1, 9), views = loss.info.uses_anomalous ? 3 : 2;
           std::vector<double> z[3];
           std::vector<Guarded<double>> dz;
-          ContrastBatch<double> batch{n, d, {}, row, {}};
+          ContrastBatch<double> batch{n, d, {}, {}};
+          ContrastScratch<double> scratch;
           for (int v = 0; v < views; ++v) {
-            z[v] = random.normals<double>(std::size_t(n) * row);
+            z[v] = random.normals<double>(std::size_t(n) * d);
             dz.emplace_back(std::size_t(n) * d);
           }
           for (int v = 0; v < views; ++v) {
@@ -147,12 +185,12 @@ TEST(contrastive_losses) {
             batch.dz[v] = dz[v].data();
           }
           double got = 0;
-          CHECK(contrast(pool, loss, weights, temperature, batch, &got).ok());
+          CHECK(contrast(pool, ops<double>(), loss, weights, temperature, batch, scratch, &got).ok());
           ContrastBatch<double> forward = batch;
           std::fill_n(forward.dz, 3, nullptr);
           const auto value = [&] {
             double out = 0;
-            CHECK(contrast(pool, loss, weights, temperature, forward, &out).ok());
+            CHECK(contrast(pool, ops<double>(), loss, weights, temperature, forward, scratch, &out).ok());
             return out;
           };
           CHECK(value() == got);
@@ -160,7 +198,7 @@ TEST(contrastive_losses) {
             CHECK(dz[v].intact());
             for (int k = 0; k < 3; ++k) {
               const int i = random.integer(0, n - 1), c = random.integer(0, d - 1);
-              differences.meet(dz[v][std::size_t(i) * d + c], &z[v][std::size_t(i) * row + c], value,
+              differences.meet(dz[v][std::size_t(i) * d + c], &z[v][std::size_t(i) * d + c], value,
                                std::string(loss.info.name) + " of " + std::to_string(n) + " view " + std::to_string(v), 1e-5);
             }
           }
@@ -211,7 +249,7 @@ TEST(layer_norm) {
     std::vector<double> out(rows * d), normal(rows * d), rstd(rows), by = random.normals<double>(rows * d);
     const auto value = [&] {
       ops<double>().layer_norm({rows, d, x.data(), branch.data(), gain.data(), offset.data(), out.data(), normal.data(), rstd.data()});
-      return weighted(out, by);
+      return weighted(out.data(), by);
     };
     value();
     std::vector<double> ds(rows * d), dgain(d), doffset(d);
@@ -236,7 +274,7 @@ TEST(attention) {
       for (const bool with_keep : {false, true}) {
         const int d = 6;
         const std::vector<std::int32_t> offsets{0, 3, 3, 4, 16};
-        const int events = 4, tokens = 16, pairs = heads * (9 + 1 + 144);
+        const int events = 4, tokens = 16, pairs = heads * (3 * 8 + 1 * 8 + 12 * 16);
         std::vector<double> qkv = random.normals<double>(tokens * 3 * d), bias = random.normals<double>(tokens);
         std::vector<double> probs(pairs), out(tokens * d), by = random.normals<double>(tokens * d);
         const auto keep = random.keeps(pairs);
@@ -244,7 +282,7 @@ TEST(attention) {
         const auto value = [&] {
           ops<double>().attention({events, heads, d, offsets.data(), qkv.data(), with_bias ? bias.data() : nullptr, kept, 1.25,
                                    probs.data(), out.data()});
-          return weighted(out, by);
+          return weighted(out.data(), by);
         };
         value();
         std::vector<double> dqkv(qkv.size()), dbias(tokens);

@@ -7,27 +7,20 @@
 #include <map>
 
 #include "core/rng.h"
+#include "kernels/amx_available.h"
 #include "kernels/targets.h"
 #include "support.h"
 
 namespace aclr {
 namespace {
 
-bool runs_avx2() {
 #if defined(ACLR_X86)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return false;
-#endif
-}
+bool runs_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool runs_avx512() {
-#if defined(ACLR_X86)
   return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-  return false;
-#endif
 }
+#endif
 
 template <class T>
 const std::vector<const Ops<T>*>& targets() {
@@ -46,6 +39,35 @@ const std::vector<const Ops<T>*>& targets() {
 #elif defined(ACLR_ARM64)
     if constexpr (f32) found.push_back(&neon_f32); else found.push_back(&neon_f64);
 #endif
+    return found;
+  }();
+  return all;
+}
+
+// Tables whose products are of bfloat16.
+const std::vector<const Ops<float>*>& bf16_targets() {
+  static const std::vector<const Ops<float>*> all = [] {
+    std::vector<const Ops<float>*> found{&portable_bf16};
+#if defined(ACLR_X86)
+    if (runs_avx2()) found.push_back(&avx2_bf16);
+    if (runs_avx512()) found.push_back(&avx512_bf16);
+    if (runs_avx512() && __builtin_cpu_supports("avx512bf16")) found.push_back(&avx512bf16_bf16);
+#if defined(ACLR_AMX)
+    if (runs_avx512() && __builtin_cpu_supports("avx512bf16") && amx_available()) found.push_back(&amx_bf16);
+#endif
+#elif defined(ACLR_ARM64)
+    found.push_back(&neon_bf16);
+#endif
+    return found;
+  }();
+  return all;
+}
+
+// All float tables: everything but gemm is the same for every kind of product.
+const std::vector<const Ops<float>*>& all_float_targets() {
+  static const std::vector<const Ops<float>*> all = [] {
+    auto found = targets<float>();
+    found.insert(found.end(), bf16_targets().begin(), bf16_targets().end());
     return found;
   }();
   return all;
@@ -79,7 +101,8 @@ double worst(const std::vector<double>& got, const std::vector<double>& want) {
 
 // `kernel(ops, random)` makes its case from `random`, the same for every target, and returns the outputs.
 template <class Kernel>
-void meet_portable(int cases, double factor, double bound, Kernel kernel) {
+void meet_portable(int cases, double factor, double bound, Kernel kernel,
+                   const std::vector<const Ops<float>*>& float_targets = all_float_targets()) {
   std::map<std::string, double> error;
   for (int seed = 0; seed < cases; ++seed) {
     Random oracle(seed);
@@ -93,7 +116,7 @@ void meet_portable(int cases, double factor, double bound, Kernel kernel) {
       CHECK_FOR(got.intact, where(ops->target, "double"));
       CHECK_FOR(worst(got.values, want.values) <= bound * 1e-8, where(ops->target, "double"));
     }
-    for (const Ops<float>* ops : targets<float>()) {
+    for (const Ops<float>* ops : float_targets) {
       Random random(seed);
       const Outputs got = kernel(*ops, random);
       CHECK_FOR(got.intact, where(ops->target, "float"));
@@ -110,6 +133,9 @@ void meet_portable(int cases, double factor, double bound, Kernel kernel) {
 
 TEST(the_table_in_use_is_one_of_these) {
   bool f32 = false, f64 = false;
+  bool bf16 = false;
+  for (const Ops<float>* table : bf16_targets()) bf16 = bf16 || table == &ops<float>(Products::kBf16);
+  CHECK(bf16);
   for (const Ops<float>* table : targets<float>()) f32 = f32 || table == &ops<float>();
   for (const Ops<double>* table : targets<double>()) f64 = f64 || table == &ops<double>();
   CHECK(f32 && f64);
@@ -144,7 +170,49 @@ TEST(gemm) {
     Outputs out;
     out.add(c);
     return out;
-  });
+  }, targets<float>());
+}
+
+TEST(gemm_of_bf16) {
+  // by the definition, from factors rounded to nearest even; a product of two is exact in double
+  const auto rounded = [](float x) {
+    const auto bits = __builtin_bit_cast(std::uint32_t, x);
+    return double(__builtin_bit_cast(float, (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u));
+  };
+  for (int seed = 0; seed < 300; ++seed) {
+    for (const Ops<float>* op : bf16_targets()) {
+      Random random(seed);
+      const int m = random.integer(1, seed % 10 == 0 ? 200 : 40), n = random.integer(1, 70);
+      const int k = random.integer(random.integer(0, 1), seed % 10 == 1 ? 1100 : 70);  // slices of k, too
+      const bool a_turned = random.coin(), b_turned = random.coin(), bias = random.coin(), accumulate = random.coin(), relu = random.coin();
+      const int spare = random.integer(0, 5), c_row = n + random.integer(0, 9);
+      const std::ptrdiff_t a_row = a_turned ? 1 : k + spare, a_col = a_turned ? m + spare : 1;
+      const std::ptrdiff_t b_row = b_turned ? 1 : n + spare, b_col = b_turned ? k + spare : 1;
+      const auto a = random.normals<float>(std::size_t(m + spare) * (k + spare));
+      const auto b = random.normals<float>(std::size_t(n + spare) * (k + spare));
+      const auto biases = random.normals<float>(n);
+      Guarded<float> packed(op->packed_size(k, n)), c(random.normals<float>(std::size_t(m) * c_row));
+      const std::vector<float> before(c.data(), c.data() + c.size());
+      op->pack(b.data(), b_row, b_col, k, n, packed.data());
+      op->gemm({m, n, k, a.data(), a_row, a_col, packed.data(), bias ? biases.data() : nullptr, c.data(), c_row, accumulate, relu});
+      const std::string where = std::string(op->target) + ", case " + std::to_string(seed);
+      CHECK_FOR(packed.intact() && c.intact(), where);
+      for (int i = 0; i < m; ++i)
+        for (int j = 0; j < c_row; ++j) {
+          if (j >= n) {
+            CHECK_FOR(c[i * c_row + j] == before[i * c_row + j], where);
+            continue;
+          }
+          double want = (accumulate ? before[i * c_row + j] : 0) + (bias ? biases[j] : 0), size = std::abs(want);
+          for (int p = 0; p < k; ++p) {
+            const double product = rounded(a[i * a_row + p * a_col]) * rounded(b[p * b_row + j * b_col]);
+            want += product;
+            size += std::abs(product);
+          }
+          CHECK_FOR(std::abs(c[i * c_row + j] - (relu && want < 0 ? 0 : want)) <= 1e-6 * (1 + size), where);
+        }
+    }
+  }
 }
 
 TEST(layer_norm) {
@@ -153,10 +221,11 @@ TEST(layer_norm) {
     const std::size_t count = std::size_t(rows) * d;
     const auto branch = random.normals<T>(count), gain = random.normals<T>(d), offset = random.normals<T>(d);
     Guarded<T> x(random.normals<T>(count, 3)), separate(count), normal(count), rstd(rows);
-    const bool with_branch = random.coin();
+    const bool with_branch = random.coin(), with_keep = with_branch && random.coin();
+    const auto keep = random.keeps(count);
     Guarded<T>& out = random.coin() ? x : separate;
     op.layer_norm({rows, d, x.data(), with_branch ? branch.data() : nullptr, gain.data(), offset.data(), out.data(),
-                   normal.data(), rstd.data()});
+                   normal.data(), rstd.data(), with_keep ? keep.data() : nullptr, T(256.0 / 230)});
     Outputs made;
     for (Guarded<T>* g : {&x, &separate, &normal}) made.add(*g);
     for (std::size_t r = 0; r < rstd.size(); ++r) rstd[r] *= T(1e-3);  // one entry a row: up to 316
@@ -185,9 +254,14 @@ TEST(layer_norm_backward) {
     for (T& r : rstd) r = T(random.uniform(0.1, 3));
     Guarded<T> dout(random.normals<T>(count)), separate(count), dgain(random.normals<T>(d)), doffset(random.normals<T>(d));
     Guarded<T>& ds = random.coin() ? dout : separate;
-    op.layer_norm_backward({rows, d, dout.data(), normal.data(), rstd.data(), gain.data(), ds.data(), dgain.data(), doffset.data()});
+    const bool with_keep = random.coin();
+    const auto keep = random.keeps(count);
+    Guarded<T> dbranch(count), out(count);
+    op.layer_norm_backward({rows, d, dout.data(), normal.data(), rstd.data(), gain.data(), ds.data(), dgain.data(), doffset.data(),
+                            with_keep ? keep.data() : nullptr, T(256.0 / 230), dbranch.data()});
+    op.affine(normal.data(), gain.data(), doffset.data(), rows, d, out.data());
     Outputs made;
-    for (Guarded<T>* g : {&dout, &separate, &dgain, &doffset}) made.add(*g);
+    for (Guarded<T>* g : {&dout, &separate, &dgain, &doffset, &dbranch, &out}) made.add(*g);
     return made;
   });
 }
@@ -211,7 +285,7 @@ struct AttentionCase {
     for (int e = random.integer(0, 4); e > 0; --e) {
       const int n = sizes[random.integer(0, 5)];
       offsets.push_back(offsets.back() + n);
-      pairs += std::size_t(heads) * n * n;
+      pairs += std::size_t(heads) * n * padded_keys(n);
     }
     tokens = static_cast<std::size_t>(offsets.back());
     qkv = random.normals<T>(tokens * 3 * d);
@@ -253,7 +327,8 @@ TEST(attention_by_its_definition) {
       for (int e = 0; e < c.events(); ++e) {
         const int first = c.offsets[e], n = c.offsets[e + 1] - first;
         const auto qkv = [&](int token, int part, int column) { return c.qkv[std::size_t(first + token) * 3 * c.d + part * c.d + column]; };
-        for (int h = 0; h < c.heads; ++h, at += std::size_t(n) * n)
+        const int row = padded_keys(n);
+        for (int h = 0; h < c.heads; ++h, at += std::size_t(n) * row)
           for (int i = 0; i < n; ++i) {
             std::vector<double> weight(n);
             double sum = 0;
@@ -265,10 +340,11 @@ TEST(attention_by_its_definition) {
             for (int w = 0; w < width; ++w) {
               double want = 0;
               for (int j = 0; j < n; ++j)
-                want += weight[j] / sum * (c.with_keep ? c.keep[at + i * n + j] * 256.0 / 230 : 1) * qkv(j, 2, h * width + w);
+                want += weight[j] / sum * (c.with_keep ? c.keep[at + i * row + j] * 256.0 / 230 : 1) * qkv(j, 2, h * width + w);
               CHECK_NEAR(mixed[std::size_t(first + i) * c.d + h * width + w], want, 1e-12);
             }
-            for (int j = 0; j < n; ++j) CHECK_NEAR(probs[at + i * n + j], weight[j] / sum, 1e-13);
+            for (int j = 0; j < n; ++j) CHECK_NEAR(probs[at + i * row + j], weight[j] / sum, 1e-13);
+            for (int j = n; j < row; ++j) CHECK(probs[at + i * row + j] == 0);
           }
       }
     }

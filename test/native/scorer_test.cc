@@ -38,7 +38,7 @@ Model model(Random& random, int from, int to, bool matrix, Activation activation
             Mask mask = Mask::kHard) {
   Model out;
   const int inputs = to - from, outputs = matrix ? inputs - 1 : inputs;
-  out.config = {encoder_config(head_norm, mask), from, to, preparation_config(random, inputs, outputs, matrix),
+  out.config = {encoder_config(head_norm, mask), Products::kExact, from, to, preparation_config(random, inputs, outputs, matrix),
                 {{outputs, 7, 3, 7, outputs}, activation, false}};
   CHECK(out.config.check().ok());
   out.encoder = random_weights<double>(random, Encoder<double>(*out.config.encoder).layout());
@@ -87,18 +87,19 @@ std::vector<double> prepared(const PreparationConfig& config, const std::vector<
 // The rows that the encoder gives, all events in one block.
 std::vector<double> representations(const Model& model, const EventColumns<double>& events) {
   Encoder<double> encoder(*model.config.encoder);
-  encoder.pack(model.encoder.data(), false);
-  TokenBlock<double> block;
-  block.x.resize(events.pt.size() * 7);
-  int tokens = 0;
+  ThreadPool pool(1);
+  encoder.pack(pool, model.encoder.data(), false);
+  TokenRows<double> tokens;
+  tokens.x.resize(events.pt.size() * 7);
   for (int e = 0; e < events.events(); ++e) {
     Event<double> event;
     events.load(e, event);
-    tokens += write_features(model.config.encoder->features, event, block.x.data() + std::size_t(tokens) * 7);
-    block.offsets.push_back(tokens);
+    tokens.offsets.push_back(tokens.tokens() + write_features(model.config.encoder->features, event,
+                                                              tokens.x.data() + std::size_t(tokens.tokens()) * 7));
   }
   EncoderTape<double> tape;
-  encoder.forward(model.encoder.data(), block, {}, tape);
+  EncoderScratch<double> scratch;
+  encoder.forward(model.encoder.data(), {tokens, 7, 0, tokens.events()}, {}, tape, scratch);
   std::vector<double> rows;
   for (int e = 0; e < events.events(); ++e) {
     const double* row = tape.reps.data() + std::size_t(e) * encoder.rep_row();

@@ -106,8 +106,8 @@ inline std::vector<int> random_order(Random& random, int count) {
 
 // Events of 0 .. 12 tokens as rows of features, pt' above 0.
 template <class T>
-TokenBlock<T> random_tokens(Random& random, int events, int features) {
-  TokenBlock<T> block;
+TokenRows<T> random_tokens(Random& random, int events, int features) {
+  TokenRows<T> block;
   for (int e = 0; e < events; ++e) {
     const int tokens = e % 4 == 1 ? 0 : random.integer(0, 12);
     for (int t = 0; t < tokens; ++t) {

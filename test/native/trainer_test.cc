@@ -128,26 +128,33 @@ TEST(dropout_is_on_in_training_alone) {
 
 // Each place of dropout has a stream of its own, keyed by the event and not by where it stands.
 TEST(dropout_masks_are_all_different) {
-  EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kHard, 16, 2, 3, 16, 4, 1, false, 0.5};
-  Encoder<float> encoder(config);
   Random random(15);
-  const auto weights = random_weights<float>(random, encoder.layout());
-  encoder.pack(weights.data(), false);
-  TokenBlock<float> block;
-  block.x = random.normals<float>(3 * 8 * 7);
-  block.offsets = {0, 8, 16, 24};
-  block.ids = {5, 6, 5};
+  TokenRows<float> rows;
+  rows.x = random.normals<float>(3 * 8 * 7);
+  rows.offsets = {0, 8, 16, 24};
+  rows.ids = {5, 6, 5};
+  const TokenBlock<float> block(rows, 7, 0, 3);
   const std::size_t count = 8 * 16;  // of one event, at every place
+  ThreadPool pool(1);
   const auto masks = [&](const DropoutKey& key) {
-    EncoderTape<float> tape;
-    encoder.forward(weights.data(), block, key, tape);
     std::vector<std::string> out;
-    for (const auto& layer : tape.layers)
-      for (const std::uint8_t* site : {layer.keep_probs.data(), layer.keep_attention.data(), layer.keep_output.data(),
-                                       layer.keep_output.data() + 3 * count}) {
-        for (int e = 0; e < 2; ++e) out.emplace_back(site + e * count, site + (e + 1) * count);
-        CHECK(std::equal(site, site + count, site + 2 * count));  // the same event again
-      }
+    const auto add = [&](const std::uint8_t* site) {
+      for (int e = 0; e < 2; ++e) out.emplace_back(site + e * count, site + (e + 1) * count);
+      CHECK(std::equal(site, site + count, site + 2 * count));  // the same event again
+    };
+    for (int layers = 1; layers <= 3; ++layers) {  // the mask of the hidden units is kept for the last layer alone
+      EncoderConfig config{{7, PtFeature::kLinear, 40}, Mask::kHard, 16, 2, layers, 16, 4, 1, false, 0.5};
+      Encoder<float> encoder(config);
+      Random any(15);
+      const auto weights = random_weights<float>(any, encoder.layout());
+      encoder.pack(pool, weights.data(), false);
+      EncoderTape<float> tape;
+      EncoderScratch<float> scratch;
+      encoder.forward(weights.data(), block, key, tape, scratch);
+      add(scratch.keep_hidden.data());
+      const auto last = encoder.layer_tape(block, layers - 1, tape);
+      for (const std::uint8_t* site : {last.keep_probs, last.keep_attention, last.keep_output}) add(site);
+    }
     return out;
   };
   auto all = masks({1, 2, 0, true});
@@ -323,7 +330,7 @@ TEST(steps_on_views_equal_steps_on_events) {
   auto one = trainer_of<float>(config), other = trainer_of<float>(config);
   const Recipe<float> recipe = standard_recipe<float>();
   const auto batch = batch_of(events);
-  std::array<TokenBlock<float>, kViews> views;
+  ViewRows<float> views;
   for (int v = 0; v < kViews; ++v)
     for (int i = 0; i < events.events(); ++i) {
       Event<float> event;
@@ -339,6 +346,58 @@ TEST(steps_on_views_equal_steps_on_events) {
   CHECK(a.loss == b.loss && same_bits(one->weights(), other->weights()));
   views[1].offsets.pop_back();
   CHECK(other->step_on_views(pool, views, 1e-3, true, &b).code() == Code::kInvalidArgument);
+}
+
+// Views made beside the step before are those that would have been made; those of other events are not taken.
+TEST(views_made_ahead) {
+  Random random(16);
+  ThreadPool pool(2);
+  std::vector<TrainBatch<float>> batches;
+  for (const int count : {150, 40, 300, 1, 150}) batches.push_back(batch_of(random_events<float>(random, count), batches.size()));
+  for (const char* name : {"clr", "anomclr"}) {
+    auto plain = trainer_of<float>(small_config(name)), ahead = trainer_of<float>(small_config(name));
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      // every second time another batch is announced than comes
+      const std::size_t announced = (i % 2 == 0 ? i + 1 : i + 3) % batches.size();
+      StepResult a, b, validation;
+      const Status one = plain->step(pool, batches[i], 1e-3, true, &a);
+      const Status other = ahead->step(pool, batches[i], 1e-3, true, &b, std::make_unique<TrainBatch<float>>(batches[announced]));
+      CHECK(one.code() == other.code());
+      if (one.ok()) CHECK(a.loss == b.loss);
+      CHECK(same_bits(plain->weights(), ahead->weights()));
+      if (i == 2) CHECK(ahead->step(pool, batches[4], 0, false, &validation).ok());
+    }
+    ahead->set_recipe({});  // another recipe makes other views
+    plain->set_recipe({});
+    StepResult a, b;
+    CHECK(ahead->step(pool, batches[0], 1e-3, true, &a).ok() && plain->step(pool, batches[0], 1e-3, true, &b).ok());
+    CHECK(a.loss == b.loss);
+  }
+}
+
+// Trained in bfloat16, the loss falls as it does in float, and no thread changes a bit.
+TEST(training_in_bfloat16) {
+  Random random(17);
+  const auto events = random_events<float>(random, 200);
+  const auto train = [&](Products products, int threads) {
+    ThreadPool pool(threads);
+    TrainerConfig config = small_config("anomclr");
+    config.products = products;
+    auto trainer = trainer_of<float>(config);
+    std::vector<double> losses;
+    for (int step = 0; step < 30; ++step) {
+      StepResult result;
+      CHECK(trainer->step(pool, batch_of(events), 1e-2, true, &result).ok());
+      losses.push_back(result.loss);
+    }
+    return losses;
+  };
+  const auto exact = train(Products::kExact, 2), rounded = train(Products::kBf16, 2);
+  CHECK(rounded == train(Products::kBf16, 1));
+  CHECK(rounded != exact);
+  CHECK_NEAR(rounded.front(), exact.front(), 0.02 * std::abs(exact.front()));
+  CHECK(exact.back() < exact.front() - 1);
+  CHECK_NEAR(exact.front() - rounded.back(), exact.front() - exact.back(), 0.1 * (exact.front() - exact.back()));
 }
 
 TEST(one_event_has_no_negatives) {

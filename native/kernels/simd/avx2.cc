@@ -6,4 +6,5 @@
 
 namespace aclr {
 ACLR_DEFINE_TABLES(avx2)
+ACLR_DEFINE_BF16_TABLE(avx2, rounded)
 }  // namespace aclr

@@ -6,4 +6,5 @@
 
 namespace aclr {
 ACLR_DEFINE_TABLES(avx512)
+ACLR_DEFINE_BF16_TABLE(avx512, rounded)
 }  // namespace aclr

@@ -6,4 +6,5 @@
 
 namespace aclr {
 ACLR_DEFINE_TABLES(neon)
+ACLR_DEFINE_BF16_TABLE(neon, rounded)
 }  // namespace aclr
