@@ -1,11 +1,11 @@
 import { type DoubleColumns, loadAddon, type Columns } from '../src/addon.js';
-import { resolveRecipe } from '../src/config/recipe.js';
+import { type Recipe, resolveRecipe } from '../src/config/recipe.js';
 import type { Engine } from '../src/engine/index.js';
 import { AnomalyClrError } from '../src/errors.js';
 import { Draws } from '../src/events/philox.js';
 import { Kind } from '../src/events/objects.js';
 import { agree, type Case } from './case.js';
-import { events, recipe } from './setting.js';
+import { events, peerRecipe, recipe } from './setting.js';
 
 const batch = 4096;
 const key = { seed: 1, epoch: 3 };
@@ -13,31 +13,35 @@ const key = { seed: 1, epoch: 3 };
 const stream = (step: number): number => (1 << 28) + (1 << 24) + step + 1;
 
 /** The three views of a batch. */
-export const augment: Case = {
-  name: 'augment',
-  batch,
-  model: `three views, recipe ${recipe.name}`,
-  async open(engine) {
-    const sample = await events(batch);
-    const views = () => Promise.all(([0, 1, 2] as const).map(view => engine.augment(recipe, view, sample, key)));
-    return {
-      run: views,
-      async check() {
-        const [anchor, physical, anomalous] = await views();
-        for (const column of ['pt', 'eta', 'phi', 'kind', 'offsets'] as const)
-          agree(`anchor ${column}`, anchor[column], sample[column], 0);
-        compare(physical, physicalView(engine, sample));
-        for (const e of [0, 1234, batch - 1]) {
-          const alone = await engine.augment(recipe, 2, sample, { ...key, index: Int32Array.of(e) });
-          agree('anomalous view', anomalous.pt.subarray(anomalous.offsets[e], anomalous.offsets[e + 1]), alone.pt, 0);
-        }
-      },
-    };
-  },
-};
+function threeViews(recipe: Recipe): Case {
+  return {
+    name: 'augment',
+    batch,
+    model: `three views, recipe ${recipe.name}`,
+    async open(engine) {
+      const sample = await events(batch);
+      const views = () => Promise.all(([0, 1, 2] as const).map(view => engine.augment(recipe, view, sample, key)));
+      return {
+        run: views,
+        async check() {
+          const [anchor, physical, anomalous] = await views();
+          for (const column of ['pt', 'eta', 'phi', 'kind', 'offsets'] as const)
+            agree(`anchor ${column}`, anchor[column], sample[column], 0);
+          compare(physical, physicalView(engine, recipe, sample));
+          for (const e of [0, 1234, batch - 1]) {
+            const alone = await engine.augment(recipe, 2, sample, { ...key, index: Int32Array.of(e) });
+            agree('anomalous view', anomalous.pt.subarray(anomalous.offsets[e], anomalous.offsets[e + 1]), alone.pt, 0);
+          }
+        },
+      };
+    },
+  };
+}
+
+export const augment: Case[] = [recipe, peerRecipe].map(threeViews);
 
 /** The physical view in float64, from numbers that the generator in TypeScript draws. */
-function physicalView(engine: Engine, sample: Columns): DoubleColumns {
+function physicalView(engine: Engine, recipe: Recipe, sample: Columns): DoubleColumns {
   const addon = loadAddon();
   const catalogue = engine.augmentations();
   const { pt, eta, phi, ...rest } = sample;

@@ -5,4 +5,4 @@ import { scores } from './score.js';
 import { trainSteps } from './train-step.js';
 
 /** Every case there is. */
-export const cases = (): Case[] => [...trainSteps, augment, ...losses(), ...scores];
+export const cases = (): Case[] => [...trainSteps, ...augment, ...losses(), ...scores];

@@ -5,7 +5,7 @@
 
 namespace aclr {
 
-struct Acceptance {
+struct Acceptance : ByObject<Acceptance, Drawn::kNothing, 0> {
   static constexpr AugmentationInfo info{
       "acceptance", Role::kSelection, "drop objects below the pt threshold or outside the eta range of their kind",
       "selection of the ADC2021 sample, arXiv:2107.02157", 5,
@@ -15,16 +15,13 @@ struct Acceptance {
        {"muon_eta", 2.1, 0, 10, "", "largest |eta| of muons"},
        {"jet_eta", 4.0, 0, 10, "", "largest |eta| of jets"}}};
 
-  template <class T, class Random>
-  ACLR_HD static void apply(Event<T>& event, const double* p, Random&) {
-    event.remove_if([p](const Object<T>& o) {
-      switch (o.kind) {
-        case Kind::kElectron: return o.pt < T(p[0]) || std::abs(o.eta) > T(p[2]);
-        case Kind::kMuon: return o.pt < T(p[0]) || std::abs(o.eta) > T(p[3]);
-        case Kind::kJet: return o.pt < T(p[1]) || std::abs(o.eta) > T(p[4]);
-        default: return false;
-      }
-    });
+  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kMet; }
+  template <class T>
+  ACLR_LANE static bool each(Object<T>& o, const double* p) {
+    const T threshold = o.kind == Kind::kJet ? T(p[1]) : T(p[0]);
+    const T limit = o.kind == Kind::kElectron ? T(p[2]) : o.kind == Kind::kMuon ? T(p[3]) : T(p[4]);
+    const bool soft = o.pt < threshold, outside = math::abs(o.eta) > limit;
+    return !(soft || outside);
   }
 };
 

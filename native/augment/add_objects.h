@@ -17,13 +17,14 @@ struct AddObjects {
 
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
+    const auto present = event.counts();
     int count[3], most[3], total = 0, possible = 0;
     // places left in the event, one kept for a MET where there is none yet
-    int left = kMaxObjects - event.size() - (event.met() == nullptr ? 1 : 0);
+    int left = kMaxObjects - event.size() - (present[Kind::kMet] == 0 ? 1 : 0);
     for (int k = 0; k < 3; ++k) {
-      const int room = event.room(kVisibleKinds[k]);
-      most[k] = room < static_cast<int>(p[k]) ? room : static_cast<int>(p[k]);
-      if (most[k] > left) most[k] = left > 0 ? left : 0;
+      most[k] = static_cast<int>(p[k]);
+      for (const int bound : {capacity(kVisibleKinds[k]) - present[kVisibleKinds[k]], left})
+        most[k] = bound < 0 ? 0 : bound < most[k] ? bound : most[k];
       count[k] = random.integer(most[k]);
       left -= count[k];
       total += count[k];
@@ -38,29 +39,30 @@ struct AddObjects {
 
     const T largest = event.largest_pt();
     T px = 0, py = 0;
-    for (int k = 0; k < 3; ++k) {
-      const Kind kind = kVisibleKinds[k];
-      const T threshold = T(min_pt(kind)), eta_limit = T(max_abs_eta(kind));
-      for (int i = 0; i < count[k]; ++i) {
-        Object<T> o;
-        o.kind = kind;
-        o.pt = random.uniform(threshold, largest > threshold ? largest : threshold);
-        o.eta = random.uniform(-eta_limit, eta_limit);
-        o.phi = random.uniform(T(-kPi), T(kPi));
-        event.add(o);
-        px += o.pt * std::cos(o.phi);
-        py += o.pt * std::sin(o.phi);
-      }
+    for (int i = 0; i < total; ++i) {
+      Object<T> o;
+      o.kind = kVisibleKinds[(i >= count[0]) + (i >= count[0] + count[1])];
+      const T threshold = T(min_pt(o.kind)), eta_limit = max_abs_eta<T>(o.kind);
+      o.pt = random.uniform(threshold, largest > threshold ? largest : threshold);
+      o.eta = random.uniform(-eta_limit, eta_limit);
+      o.phi = random.uniform(T(-kPi), T(kPi));
+      event.add(o);
+      T sine, cosine;
+      math::sin_cos(o.phi, sine, cosine);
+      px += o.pt * cosine;
+      py += o.pt * sine;
     }
     Object<T>* met = event.met();
     if (met == nullptr) {  // an event stored without MET has MET 0
       event.add({0, 0, 0, Kind::kMet});
       met = event.met();
     }
-    const T met_x = met->pt * std::cos(met->phi) - px;
-    const T met_y = met->pt * std::sin(met->phi) - py;
-    met->pt = std::sqrt(met_x * met_x + met_y * met_y);
-    met->phi = std::atan2(met_y, met_x);
+    T sine, cosine;
+    math::sin_cos(met->phi, sine, cosine);
+    const T met_x = met->pt * cosine - px;
+    const T met_y = met->pt * sine - py;
+    met->pt = math::sqrt(met_x * met_x + met_y * met_y);
+    met->phi = math::atan2(met_y, met_x);
   }
 };
 

@@ -15,6 +15,7 @@ namespace aclr {
 
 template <class... Items>
 struct TypeList {
+  static constexpr int count = sizeof...(Items);
   // Calls visit(index, Item{}) for each.
   template <class Visit>
   static void each(Visit&& visit) {

@@ -1,6 +1,5 @@
 // A recipe: what makes the views of a training step. View 0 is the anchor, 1 the physical partner, 2 the anomaly. Each
-// view has one or more weighted scenarios, a scenario is a chain of augmentations. Running it costs one table look-up
-// per step however many scenarios there are.
+// view has one or more weighted scenarios, a scenario is a chain of augmentations.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@ inline constexpr int kViews = 3;
 
 template <class T>
 struct RecipeStep {
+  int augmentation;  // its place in AugmentationList
   void (*apply)(Event<T>&, const double*, Draws<T>&);
   std::array<double, kMaxParameters> parameters;
 };
@@ -24,15 +24,29 @@ struct Scenario {
   std::vector<RecipeStep<T>> steps;
 };
 
-// The entry of an augmentation by its place in AugmentationList; nullptr out of range.
+// The step with the default parameters of the augmentation at a place of AugmentationList.
 template <class T>
-auto augmentation_entry(int index) {
-  void (*entry)(Event<T>&, const double*, Draws<T>&) = nullptr;
+RecipeStep<T> recipe_step(int augmentation) {
+  RecipeStep<T> step{augmentation, nullptr, {}};
   AugmentationList::each([&](int i, auto item) {
-    if (i == index) entry = &decltype(item)::template apply<T, Draws<T>>;
+    using Item = decltype(item);
+    if (i != augmentation) return;
+    step.apply = &Item::template apply<T, Draws<T>>;
+    for (int p = 0; p < Item::info.parameters; ++p) step.parameters[p] = Item::info.parameter[p].standard;
   });
-  return entry;
+  return step;
 }
+
+// Where the draws of a view begin. Step 0 of its stream chooses the scenario, step k+1 drives its k-th augmentation:
+// what one step draws never moves the numbers of the next.
+struct ViewKey {
+  int view;
+  std::uint64_t seed;
+  std::uint32_t epoch;
+  std::uint32_t stream(std::size_t step) const {
+    return stream_id(Purpose::kAugment, static_cast<std::uint32_t>(view), static_cast<std::uint32_t>(step));
+  }
+};
 
 template <class T>
 class Recipe {
@@ -49,21 +63,24 @@ class Recipe {
     }
   }
 
-  // Step 0 of a view's stream chooses the scenario, step k+1 drives its k-th augmentation: what one step draws never
-  // moves the numbers of the next.
+  // Which scenario of the view a number on (0, 1) chooses. Few as they are, counting is faster than a search, whose
+  // branches nobody can predict.
+  int choose(int view, double unit) const {
+    int chosen = 0;
+    for (const Scenario<T>& s : views[view]) chosen += s.weight < unit;
+    return chosen;
+  }
+
+  // One event. For many, augment() of kernels/augment.h gives the same bits sooner.
   void apply(Event<T>& event, int view, std::uint64_t seed, std::uint32_t epoch, std::uint32_t id) const {
     const auto& scenarios = views[view];
     if (scenarios.empty()) return;
-    const Scenario<T>* chosen = &scenarios[0];
-    if (scenarios.size() > 1) {
-      Draws<double> draws(seed, epoch, id, stream_id(Purpose::kAugment, view, 0));
-      const double u = draws.unit();
-      chosen = &*std::lower_bound(scenarios.begin(), scenarios.end(), u,
-                                  [](const Scenario<T>& s, double value) { return s.weight < value; });
-    }
-    for (std::size_t k = 0; k < chosen->steps.size(); ++k) {
-      Draws<T> draws(seed, epoch, id, stream_id(Purpose::kAugment, view, static_cast<std::uint32_t>(k) + 1));
-      chosen->steps[k].apply(event, chosen->steps[k].parameters.data(), draws);
+    const ViewKey key{view, seed, epoch};
+    const int chosen = scenarios.size() == 1 ? 0 : choose(view, Draws<double>(seed, epoch, id, key.stream(0)).unit());
+    std::size_t k = 0;
+    for (const RecipeStep<T>& step : scenarios[chosen].steps) {
+      Draws<T> draws(seed, epoch, id, key.stream(++k));
+      step.apply(event, step.parameters.data(), draws);
     }
   }
 };

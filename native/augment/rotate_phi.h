@@ -4,15 +4,19 @@
 
 namespace aclr {
 
-struct RotatePhi {
+struct RotatePhi : ByObject<RotatePhi, Drawn::kPerEvent, 1> {
   static constexpr AugmentationInfo info{
       "rotate_phi", Role::kPhysical, "turn the event about the beam by one uniform angle",
       "arXiv:2301.04660 sec. 3; the beams have no preferred azimuth", 0, {}};
 
+  ACLR_LANE static constexpr bool takes(Kind) { return true; }
   template <class T, class Random>
-  ACLR_HD static void apply(Event<T>& event, const double*, Random& random) {
-    const T shift = random.uniform(T(-kPi), T(kPi));
-    for (Object<T>& o : event) o.phi = wrap_phi(o.phi + shift);
+  ACLR_LANE static T draw(const double*, Random& random) {
+    return random.uniform(T(-kPi), T(kPi));
+  }
+  template <class T>
+  ACLR_LANE static void each(Object<T>& o, const double*, T shift) {
+    o.phi = math::wrap_angle(o.phi + shift);
   }
 };
 

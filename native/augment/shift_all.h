@@ -4,15 +4,19 @@
 
 namespace aclr {
 
-struct ShiftAll {
+struct ShiftAll : ByObject<ShiftAll, Drawn::kPerEvent, 1> {
   static constexpr AugmentationInfo info{
       "shift_all", Role::kAnomalous, "multiply MET and the pt of every object by one factor", "arXiv:2301.04660 sec. 3", 2,
       {{"low", 1, 0.01, 100, "", "smallest factor"}, {"high", 5, 0.01, 100, "", "largest factor"}}};
 
+  ACLR_LANE static constexpr bool takes(Kind) { return true; }
   template <class T, class Random>
-  ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
-    const T factor = random.uniform(T(p[0]), T(p[1]));
-    for (Object<T>& o : event) o.pt *= factor;
+  ACLR_LANE static T draw(const double* p, Random& random) {
+    return random.uniform(T(p[0]), T(p[1]));
+  }
+  template <class T>
+  ACLR_LANE static void each(Object<T>& o, const double*, T factor) {
+    o.pt *= factor;
   }
 };
 

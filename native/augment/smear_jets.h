@@ -8,7 +8,7 @@
 
 namespace aclr {
 
-struct SmearJets {
+struct SmearJets : ByObject<SmearJets, Drawn::kPerObject, 2> {
   static constexpr AugmentationInfo info{
       "smear_jets", Role::kPhysical, "Gaussian smearing of jet pt by the calorimeter's resolution",
       "arXiv:2301.04660 sec. 3; Delphes 3 CMS card, arXiv:1307.6346", 3,
@@ -16,14 +16,16 @@ struct SmearJets {
        {"constant", 0.05, 0, 10, "", "constant term of sigma/pt"},
        {"stochastic", 1.5, 0, 10, "sqrt(GeV)", "stochastic term"}}};
 
+  ACLR_LANE static constexpr bool takes(Kind kind) { return kind == Kind::kJet; }
   template <class T, class Random>
-  ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
-    for (Object<T>& o : event) {
-      if (o.kind != Kind::kJet) continue;
-      const T variance = T(p[1] * p[1]) * o.pt * o.pt + T(p[2] * p[2]) * o.pt;
-      o.pt += T(p[0]) * std::sqrt(variance) * random.normal();
-    }
-    event.remove_if([](const Object<T>& o) { return o.kind == Kind::kJet && !(o.pt > T(0)); });
+  ACLR_LANE static T draw(const double*, Random& random) {
+    return random.normal();
+  }
+  template <class T>
+  ACLR_LANE static bool each(Object<T>& o, const double* p, T normal) {
+    const T variance = T(p[1] * p[1]) * o.pt * o.pt + T(p[2] * p[2]) * o.pt;
+    o.pt += T(p[0]) * math::sqrt(variance) * normal;
+    return o.pt > T(0);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "binding/recipe_args.h"
 #include "binding/worker.h"
 #include "core/thread_pool.h"
+#include "kernels/augment.h"
 #include "kernels/ops.h"
 #include "model/contrast.h"
 
@@ -93,34 +94,21 @@ Napi::Value augment(const Napi::CallbackInfo& call) {
   auto ids = std::make_shared<std::vector<std::int32_t>>();
   auto events = std::make_shared<EventColumns<float>>(events_of<float>(from, ids.get()));
   auto recipe = std::make_shared<Recipe<float>>(recipe_of<float>(from.Get("recipe")));
-  auto out = std::make_shared<EventColumns<float>>();
-  const int view = integer_of(from, "view", 0, kViews - 1);
-  const std::uint64_t seed = seed_of(from);
-  const std::uint32_t epoch = word_of(from, "epoch");
+  const ViewKey key{integer_of(from, "view", 0, kViews - 1), seed_of(from), word_of(from, "epoch")};
+  constexpr int kTask = 1024;
+  const int total = events->events();
+  auto parts = std::make_shared<std::vector<EventColumns<float>>>((total + kTask - 1) / kTask);
   return Worker::start(
       call.Env(),
       [=] {
-        constexpr int kBlock = 1024;
-        const int blocks = (events->events() + kBlock - 1) / kBlock;
-        std::vector<EventColumns<float>> parts(blocks);
-        ThreadPool::global().run(blocks, [&](int b) {
-          for (int i = b * kBlock; i < std::min(events->events(), (b + 1) * kBlock); ++i) {
-            Event<float> event;
-            events->load(i, event);
-            recipe->apply(event, view, seed, epoch, static_cast<std::uint32_t>((*ids)[i]));
-            parts[b].append(event);
-          }
+        const auto* keys = reinterpret_cast<const std::uint32_t*>(ids->data());
+        ThreadPool::global().run(static_cast<int>(parts->size()), [&](int task) {
+          const int first = task * kTask;
+          aclr::augment(*recipe, key, *events, keys, first, std::min(kTask, total - first), (*parts)[task]);
         });
-        for (const EventColumns<float>& part : parts) {
-          Event<float> event;
-          for (int i = 0; i < part.events(); ++i) {
-            part.load(i, event);
-            out->append(event);
-          }
-        }
         return Status();
       },
-      [out](Napi::Env env) { return columns_to_js(env, *out); });
+      [parts](Napi::Env env) { return columns_to_js(env, *parts); });
 }
 
 template <class Item, class T>
@@ -134,7 +122,7 @@ Napi::Value augment_with_numbers(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
   const Napi::Object from = object_of(call[0], "the argument");
   const EventColumns<double> events = events_of<double, double>(from);
-  const int index = integer_of(from, "augmentation", 0, augmentation_count() - 1);
+  const int index = integer_of(from, "augmentation", 0, AugmentationList::count - 1);
   const auto parameters = parameters_of(from, augmentation_info(index));
   const auto numbers = copy_of<double>(from, "numbers");
   const auto offsets = copy_of<std::int32_t>(from, "numberOffsets", static_cast<std::size_t>(events.events()) + 1);
@@ -153,7 +141,7 @@ Napi::Value augment_with_numbers(const Napi::CallbackInfo& call) {
                     " numbers and asked for " + std::to_string(offsets[i + 1] - offsets[i] - draws.unused()));
     out.append(event);
   }
-  return columns_to_js(env, out);
+  return columns_to_js<double>(env, {std::move(out)});
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #pragma once
 #include <napi.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <type_traits>
@@ -172,7 +173,10 @@ EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_ou
     index.assign(given.data, given.data + given.size);
   }
   EventColumns<T> out;
-  for (const std::int32_t i : index) {
+  out.offsets.resize(index.size() + 1);
+  std::size_t objects = 0;
+  for (std::size_t e = 0; e < index.size(); ++e) {
+    const std::int32_t i = index[e];
     if (i < 0 || static_cast<std::size_t>(i) >= total)
       fail(env, "index names event " + std::to_string(i) + " of " + std::to_string(total));
     const std::int32_t first = offsets.data[i], last = offsets.data[i + 1];
@@ -181,28 +185,60 @@ EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_ou
     if (last - first > kMaxObjects)
       fail(env, "event " + std::to_string(i) + " has " + std::to_string(last - first) + " objects, the most is " +
                     std::to_string(kMaxObjects));
-    for (std::int32_t o = first; o < last; ++o) {
-      if (kind.data[o] < 1 || kind.data[o] > 4)
-        fail(env, "event " + std::to_string(i) + " has an object of class " + std::to_string(kind.data[o]));
-      out.pt.push_back(static_cast<T>(pt.data[o]));
-      out.eta.push_back(static_cast<T>(eta.data[o]));
-      out.phi.push_back(static_cast<T>(phi.data[o]));
-      out.kind.push_back(kind.data[o]);
-    }
-    out.offsets.push_back(static_cast<std::int32_t>(out.pt.size()));
+    objects += static_cast<std::size_t>(last - first);
+    if (objects > INT32_MAX) fail(env, "the events have more than 2^31 objects");
+    out.offsets[e + 1] = static_cast<std::int32_t>(objects);
+  }
+  for (std::vector<T>* column : {&out.pt, &out.eta, &out.phi}) column->resize(objects);
+  out.kind.resize(objects);
+  for (std::size_t e = 0; e < index.size();) {
+    const std::size_t start = e;
+    std::int32_t last = offsets.data[index[e] + 1];  // events that are neighbours go together
+    while (++e < index.size() && offsets.data[index[e]] == last) last = offsets.data[index[e] + 1];
+    const std::int32_t first = offsets.data[index[start]], to = out.offsets[start];
+    std::copy(pt.data + first, pt.data + last, out.pt.begin() + to);
+    std::copy(eta.data + first, eta.data + last, out.eta.begin() + to);
+    std::copy(phi.data + first, phi.data + last, out.phi.begin() + to);
+    std::copy(kind.data + first, kind.data + last, out.kind.begin() + to);
+  }
+  const auto wrong = std::find_if(out.kind.begin(), out.kind.end(), [](int kind) { return kind < 1 || kind > 4; });
+  if (wrong != out.kind.end()) {
+    const auto after = std::upper_bound(out.offsets.begin(), out.offsets.end(), wrong - out.kind.begin());
+    fail(env, "event " + std::to_string(index[after - out.offsets.begin() - 1]) + " has an object of class " +
+                  std::to_string(*wrong));
   }
   if (index_out != nullptr) *index_out = std::move(index);
   return out;
 }
 
+// The events of all parts, one after another.
 template <class T>
-Napi::Object columns_to_js(Napi::Env env, const EventColumns<T>& events) {
+Napi::Object columns_to_js(Napi::Env env, const std::vector<EventColumns<T>>& parts) {
+  const auto joined = [&](auto column, std::size_t total) {
+    using Item = typename std::decay_t<decltype((EventColumns<T>{}).*column)>::value_type;
+    auto array = Napi::TypedArrayOf<Item>::New(env, total, array_type<Item>());
+    Item* to = array.Data();
+    for (const EventColumns<T>& part : parts) to = std::copy((part.*column).begin(), (part.*column).end(), to);
+    return array;
+  };
+  std::size_t objects = 0, events = 0;
+  for (const EventColumns<T>& part : parts) {
+    objects += part.pt.size();
+    events += static_cast<std::size_t>(part.events());
+  }
   Napi::Object out = Napi::Object::New(env);
-  out.Set("pt", array_from(env, events.pt));
-  out.Set("eta", array_from(env, events.eta));
-  out.Set("phi", array_from(env, events.phi));
-  out.Set("kind", array_from(env, events.kind));
-  out.Set("offsets", array_from(env, events.offsets));
+  out.Set("pt", joined(&EventColumns<T>::pt, objects));
+  out.Set("eta", joined(&EventColumns<T>::eta, objects));
+  out.Set("phi", joined(&EventColumns<T>::phi, objects));
+  out.Set("kind", joined(&EventColumns<T>::kind, objects));
+  auto offsets = Napi::Int32Array::New(env, events + 1);
+  std::int32_t* to = offsets.Data();
+  *to = 0;
+  for (const EventColumns<T>& part : parts) {
+    const std::int32_t before = *to;
+    for (int i = 1; i <= part.events(); ++i) *++to = before + part.offsets[i];
+  }
+  out.Set("offsets", offsets);
   return out;
 }
 

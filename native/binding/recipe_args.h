@@ -14,12 +14,6 @@ inline AugmentationInfo augmentation_info(int index) {
   return info;
 }
 
-inline int augmentation_count() {
-  int count = 0;
-  AugmentationList::each([&](int, auto) { ++count; });
-  return count;
-}
-
 inline std::array<double, kMaxParameters> parameters_of(Napi::Object step, const AugmentationInfo& info) {
   const auto given = copy_of<double>(step, "parameters", static_cast<std::size_t>(info.parameters));
   std::array<double, kMaxParameters> parameters{};
@@ -50,8 +44,9 @@ Recipe<T> recipe_of(Napi::Value value) {
       const auto steps = scenario.Get("steps").As<Napi::Array>();
       for (std::uint32_t k = 0; k < steps.Length(); ++k) {
         const Napi::Object step = object_of(steps.Get(k), "a step");
-        const int index = integer_of(step, "augmentation", 0, augmentation_count() - 1);
-        made.steps.push_back({augmentation_entry<T>(index), parameters_of(step, augmentation_info(index))});
+        const int index = integer_of(step, "augmentation", 0, AugmentationList::count - 1);
+        made.steps.push_back(recipe_step<T>(index));
+        made.steps.back().parameters = parameters_of(step, augmentation_info(index));
       }
       recipe.views[v].push_back(std::move(made));
     }

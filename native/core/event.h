@@ -1,15 +1,17 @@
 // One event while it is worked on, and a ragged set of events at rest.
 #pragma once
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "core/host_device.h"
+#include "core/math.h"
 #include "core/rng.h"
 
 namespace aclr {
 
-enum class Kind : std::uint8_t { kEmpty = 0, kMet = 1, kElectron = 2, kMuon = 3, kJet = 4 };
+// As wide as a float, so that vector loops need no conversion.
+enum class Kind : std::int32_t { kEmpty = 0, kMet = 1, kElectron = 2, kMuon = 3, kJet = 4 };
 inline constexpr Kind kVisibleKinds[] = {Kind::kElectron, Kind::kMuon, Kind::kJet};
 
 // The most objects that an event may have: room for what augmentations add to the 19 of ADC2021.
@@ -18,8 +20,9 @@ inline constexpr int kMaxObjects = 64;
 // How many of a kind ADC2021 keeps, and its selection: GeV and |eta|.
 ACLR_HD constexpr int capacity(Kind kind) { return kind == Kind::kMet ? 1 : kind == Kind::kJet ? 10 : 4; }
 ACLR_HD constexpr double min_pt(Kind kind) { return kind == Kind::kJet ? 15.0 : kind == Kind::kMet ? 0.0 : 3.0; }
-ACLR_HD constexpr double max_abs_eta(Kind kind) {
-  return kind == Kind::kElectron ? 3.0 : kind == Kind::kMuon ? 2.1 : 4.0;
+template <class T = double>
+ACLR_LANE constexpr T max_abs_eta(Kind kind) {
+  return math::select(kind == Kind::kElectron, T(3.0), math::select(kind == Kind::kMuon, T(2.1), T(4.0)));
 }
 
 // pt in GeV, phi in rad on [-pi, pi].
@@ -28,14 +31,6 @@ struct Object {
   T pt, eta, phi;
   Kind kind;
 };
-
-// Back into [-pi, pi]. One turn is enough but for the widest smearing.
-template <class T>
-ACLR_HD T wrap_phi(T phi) {
-  if (phi > T(kPi)) phi -= T(2 * kPi);
-  else if (phi < T(-kPi)) phi += T(2 * kPi);
-  return std::abs(phi) <= T(kPi) ? phi : std::remainder(phi, T(2 * kPi));
-}
 
 template <class T>
 class Event {
@@ -48,14 +43,19 @@ class Event {
   ACLR_HD Object<T>& operator[](int i) { return objects_[i]; }
   ACLR_HD void clear() { size_ = 0; }
 
-  ACLR_HD int count(Kind kind) const {
-    int n = 0;
-    for (const Object<T>& o : *this) n += o.kind == kind;
-    return n;
+  // How many objects of each kind there are.
+  struct Counts {
+    int of[5] = {};
+    ACLR_HD int operator[](Kind kind) const { return of[static_cast<int>(kind)]; }
+  };
+  ACLR_HD Counts counts() const {
+    Counts counts;
+    for (const Object<T>& o : *this) ++counts.of[static_cast<int>(o.kind)];
+    return counts;
   }
   // How many more of a kind the event can hold.
   ACLR_HD int room(Kind kind) const {
-    const int n = capacity(kind) - count(kind), places = kMaxObjects - size_;
+    const int n = capacity(kind) - counts()[kind], places = kMaxObjects - size_;
     return n < 0 ? 0 : n < places ? n : places;
   }
   ACLR_HD Object<T>* met() {
@@ -75,11 +75,12 @@ class Event {
     objects_[size_++] = object;
     return true;
   }
-  template <class Predicate>
-  ACLR_HD void remove_if(Predicate&& drop) {
+  // Calls keep(object) for each in turn, which may change it, and drops those for which it says false.
+  template <class Keep>
+  ACLR_HD void keep_if(Keep&& keep) {
     int kept = 0;
     for (int i = 0; i < size_; ++i)
-      if (!drop(objects_[i])) objects_[kept++] = objects_[i];
+      if (keep(objects_[i])) objects_[kept++] = objects_[i];
     size_ = kept;
   }
 
@@ -97,6 +98,17 @@ struct EventColumns {
 
   bool operator==(const EventColumns& other) const = default;
   int events() const { return static_cast<int>(offsets.size()) - 1; }
+  void clear() {
+    for (std::vector<T>* column : {&pt, &eta, &phi}) column->clear();
+    kind.clear();
+    offsets.assign(1, 0);
+  }
+  // Room for so many more.
+  void reserve(std::size_t more_events, std::size_t more_objects) {
+    for (std::vector<T>* column : {&pt, &eta, &phi}) column->reserve(column->size() + more_objects);
+    kind.reserve(kind.size() + more_objects);
+    offsets.reserve(offsets.size() + more_events);
+  }
   void load(int i, Event<T>& event) const {
     event.clear();
     for (int o = offsets[i]; o < offsets[i + 1]; ++o)
@@ -110,6 +122,18 @@ struct EventColumns {
       kind.push_back(static_cast<std::uint8_t>(o.kind));
     }
     offsets.push_back(static_cast<std::int32_t>(pt.size()));
+  }
+  // Adds the events first .. last-1 of `from`, another set.
+  void append(const EventColumns& from, int first, int last) {
+    const std::int32_t shift = static_cast<std::int32_t>(pt.size()) - from.offsets[first];
+    const auto add = [begin = from.offsets[first], end = from.offsets[last]](auto& to, const auto& column) {
+      to.insert(to.end(), column.begin() + begin, column.begin() + end);
+    };
+    add(pt, from.pt);
+    add(eta, from.eta);
+    add(phi, from.phi);
+    add(kind, from.kind);
+    for (int i = first; i < last; ++i) offsets.push_back(shift + from.offsets[i + 1]);
   }
 };
 

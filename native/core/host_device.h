@@ -5,3 +5,7 @@
 #else
 #define ACLR_HD
 #endif
+
+// What vector loops call too. Always inlined: a file built with wide-vector flags must leave no copy of a function that
+// others share, as the linker might take that copy for theirs.
+#define ACLR_LANE ACLR_HD inline __attribute__((always_inline))

@@ -3,20 +3,19 @@
 //   key     = seed (low word, high word)
 //   counter = (block, stream, event, epoch); the four words of a block are used in order, blocks count from 0
 #pragma once
-#include <cmath>
 #include <cstdint>
 
 #include "core/host_device.h"
+#include "core/math.h"
 
 namespace aclr {
-
-inline constexpr double kPi = 3.14159265358979323846;
 
 struct Words {
   std::uint32_t w[4];
 };
 
-ACLR_HD inline Words philox4x32(Words counter, std::uint32_t key0, std::uint32_t key1) {
+ACLR_LANE Words philox4x32(Words counter, std::uint32_t key0, std::uint32_t key1) {
+#pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * counter.w[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * counter.w[2];
@@ -35,48 +34,76 @@ ACLR_HD constexpr std::uint32_t stream_id(Purpose purpose, std::uint32_t view, s
   return (static_cast<std::uint32_t>(purpose) << 28) | ((view & 0xFu) << 24) | (step & 0xFFFFFFu);
 }
 
-// The random numbers of one augmentation step on one event.
-template <class T>
-class Draws {
+// The numbers that augmentations ask for, made of the words of Source::word().
+template <class T, class Source>
+class Numbers {
  public:
-  ACLR_HD Draws(std::uint64_t seed, std::uint32_t epoch, std::uint32_t event, std::uint32_t stream)
-      : key0_(static_cast<std::uint32_t>(seed)), key1_(static_cast<std::uint32_t>(seed >> 32)), epoch_(epoch),
-        event_(event), stream_(stream) {}
-
-  ACLR_HD std::uint32_t word() {
-    if (used_ == 4) {
-      words_ = philox4x32({{block_++, stream_, event_, epoch_}}, key0_, key1_);
-      used_ = 0;
-    }
-    return words_.w[used_++];
-  }
   // On (0, 1), never an end point: the middle of one of 2^23 equal cells, exact in float.
-  ACLR_HD T unit() { return (static_cast<T>(word() >> 9) + T(0.5)) * T(1.0 / 8388608.0); }
-  ACLR_HD T uniform(T low, T high) { return low + (high - low) * unit(); }
+  ACLR_LANE T unit() {
+    return (static_cast<T>(static_cast<std::int32_t>(source().word() >> 9)) + T(0.5)) * T(1.0 / 8388608.0);
+  }
+  ACLR_LANE T uniform(T low, T high) { return low + (high - low) * unit(); }
   // Uniform on 0..n inclusive.
-  ACLR_HD int integer(int n) {
-    return static_cast<int>((std::uint64_t{word()} * static_cast<std::uint64_t>(n + 1)) >> 32);
+  ACLR_LANE int integer(int n) {
+    return static_cast<int>((std::uint64_t{source().word()} * static_cast<std::uint64_t>(n + 1)) >> 32);
   }
   // Mean 1.
-  ACLR_HD T exponential() { return -std::log(unit()); }
+  ACLR_LANE T exponential() { return -math::log(unit()); }
   // Two independent standard normals (Box and Muller, 1958).
-  ACLR_HD void normals(T& a, T& b) {
-    const T radius = std::sqrt(T(-2) * std::log(unit()));
-    const T angle = T(2 * kPi) * unit();
-    a = radius * std::cos(angle);
-    b = radius * std::sin(angle);
+  ACLR_LANE void normals(T& a, T& b) {
+    const T radius = math::sqrt(T(-2) * math::log(unit()));
+    math::sin_cos(T(2 * kPi) * unit(), b, a);
+    a *= radius;
+    b *= radius;
   }
-  ACLR_HD T normal() {
+  ACLR_LANE T normal() {
     T a, b;
     normals(a, b);
     return a;
   }
 
  private:
-  std::uint32_t key0_, key1_, epoch_, event_, stream_;
-  std::uint32_t block_ = 0;
-  int used_ = 4;
-  Words words_{};
+  ACLR_LANE Source& source() { return static_cast<Source&>(*this); }
+};
+
+// The random numbers of one augmentation step on one event. `ready` holds the first words of its stream, whole blocks,
+// where someone has made them before.
+template <class T>
+class Draws : public Numbers<T, Draws<T>> {
+ public:
+  ACLR_HD Draws(std::uint64_t seed, std::uint32_t epoch, std::uint32_t event, std::uint32_t stream,
+                const std::uint32_t* ready = nullptr, std::uint32_t ready_words = 0)
+      : key0_(static_cast<std::uint32_t>(seed)), key1_(static_cast<std::uint32_t>(seed >> 32)), epoch_(epoch),
+        event_(event), stream_(stream), block_(ready_words / 4), next_(ready), end_(ready + ready_words) {}
+  Draws(const Draws&) = delete;  // next_ may point into it
+  Draws& operator=(const Draws&) = delete;
+
+  ACLR_HD std::uint32_t word() {
+    if (next_ == end_) {
+      words_ = philox4x32({{block_++, stream_, event_, epoch_}}, key0_, key1_);
+      next_ = words_.w;
+      end_ = words_.w + 4;
+    }
+    return *next_++;
+  }
+
+ private:
+  std::uint32_t key0_, key1_, epoch_, event_, stream_, block_;
+  const std::uint32_t *next_, *end_;
+  Words words_;
+};
+
+// Numbers from `count` words at hand: those of one object in a vector loop.
+template <class T, int count>
+class WordDraws : public Numbers<T, WordDraws<T, count>> {
+ public:
+  template <class... Words>
+  ACLR_LANE explicit WordDraws(Words... words) : words_{words...} {}
+  ACLR_LANE std::uint32_t word() { return words_[used_++]; }
+
+ private:
+  std::uint32_t words_[count];
+  int used_ = 0;
 };
 
 // Given numbers in place of drawn ones, in the order in which the augmentation asks: how the golden files with fixed

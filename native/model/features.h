@@ -4,9 +4,8 @@
 // pt' = pt/scale, or log(1 + pt)/log(1 + scale): both are 0 exactly where pt is, which the masks rest on. An object
 // with pt = 0 (a MET that balances) is an empty slot to the mask and makes no row.
 #pragma once
-#include <cmath>
-
 #include "core/event.h"
+#include "core/math.h"
 
 namespace aclr {
 
@@ -21,16 +20,16 @@ struct FeatureConfig {
 // Appends rows for `event` at `rows`; returns how many.
 template <class T>
 int write_features(const FeatureConfig& config, const Event<T>& event, T* rows) {
-  const T log_scale = T(1) / std::log1p(T(config.pt_scale)), scale = T(1) / T(config.pt_scale);
+  const T log_scale = T(1) / math::log1p(T(config.pt_scale)), scale = T(1) / T(config.pt_scale);
   int written = 0;
   for (const Object<T>& o : event) {
     if (!(o.pt > T(0))) continue;
     T* x = rows + written++ * config.count;
-    *x++ = config.pt == PtFeature::kLog ? std::log1p(o.pt) * log_scale : o.pt * scale;
+    *x++ = config.pt == PtFeature::kLog ? math::log1p(o.pt) * log_scale : o.pt * scale;
     *x++ = o.eta * T(0.25);
     if (config.count == 8) {
-      *x++ = std::sin(o.phi);
-      *x++ = std::cos(o.phi);
+      math::sin_cos(o.phi, x[0], x[1]);
+      x += 2;
     } else {
       *x++ = o.phi / T(kPi);
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "augment/recipe.h"
+#include "kernels/augment.h"
 #include "model/encoder.h"
 
 namespace aclr {
@@ -41,13 +42,15 @@ class ViewMaker {
     const int view = task / chunks_, first = (task % chunks_) * kChunk;
     const int last = std::min(batch_->events.events(), first + kChunk);
     Piece& piece = pieces_[task];
+    piece.events.clear();
+    augment<T>(*recipe_, {view, batch_->seed, batch_->epoch}, batch_->events, batch_->ids.data(), first, last - first,
+               piece.events);
     piece.lengths.clear();
-    piece.x.need(static_cast<std::size_t>(last - first) * kMaxObjects * features_.count);
+    piece.x.need(piece.events.pt.size() * features_.count);
     piece.tokens = 0;
-    for (int i = first; i < last; ++i) {
+    for (int i = 0; i < last - first; ++i) {
       Event<T> event;
-      batch_->events.load(i, event);
-      recipe_->apply(event, view, batch_->seed, batch_->epoch, batch_->ids[i]);
+      piece.events.load(i, event);
       const int rows = write_features(features_, event, piece.x.data() + std::size_t(piece.tokens) * features_.count);
       piece.lengths.push_back(rows);
       piece.tokens += rows;
@@ -72,6 +75,7 @@ class ViewMaker {
  private:
   static constexpr int kChunk = 128;
   struct Piece {
+    EventColumns<T> events;
     Buffer<T> x;
     std::vector<int> lengths;
     int tokens = 0;

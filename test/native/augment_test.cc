@@ -2,6 +2,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/thread_pool.h"
+#include "kernels/augment.h"
 #include "support.h"
 
 namespace aclr {
@@ -125,6 +127,123 @@ TEST(a_recipe_depends_on_its_key_alone) {
   }
   CHECK(view(0, 1, 2, order) == view(0, 5, 6, order));  // no recipe: the event itself
   CHECK(view(1, 1, 2, order) != view(2, 1, 2, order));
+}
+
+namespace {
+
+// Ragged events, empty and full ones among them; some with odd numbers in them if asked for.
+template <class T>
+EventColumns<T> ragged_events(Random& random, int count, bool odd) {
+  const T strange[] = {T(NAN), T(INFINITY), T(-INFINITY), T(0), T(-5), T(3e38), T(1e-45)};
+  EventColumns<T> events;
+  for (int i = 0; i < count; ++i) {
+    const int size = i % 7 == 0 ? 0 : i % 11 == 0 ? kMaxObjects : i % 5 == 0 ? random.integer(0, kMaxObjects) : random.integer(0, 8);
+    Event<T> event = full_event<T>(random, size, random.integer(0, 3) > 0, 0);
+    for (int k = 0; odd && k < size; ++k) {
+      if (random.integer(0, 9) == 0) event[k].pt = strange[random.integer(0, 6)];
+      if (random.integer(0, 9) == 0) event[k].eta = strange[random.integer(0, 6)];
+      if (random.integer(0, 9) == 0) event[k].phi = strange[random.integer(0, 6)];
+    }
+    events.append(event);
+  }
+  return events;
+}
+
+// View 1: every augmentation in turn; view 2: one scenario for each form of each, and the chains of the standard recipe.
+template <class T>
+Recipe<T> full_recipe() {
+  Recipe<T> recipe = standard_recipe<T>();
+  Scenario<T> chain{1, {}};
+  double weight = 0.3;
+  each_step<T>([&](const AugmentationInfo&, const RecipeStep<T>& step) {
+    chain.steps.push_back(step);
+    recipe.views[2].push_back({weight += 0.01, {step}});
+  });
+  recipe.views[1].assign(1, chain);
+  recipe.seal();
+  return recipe;
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](T x, T y) {
+           return std::memcmp(&x, &y, sizeof x) == 0 || (std::isnan(x) && std::isnan(y));
+         });
+}
+template <class T>
+bool same_events(const EventColumns<T>& a, const EventColumns<T>& b) {
+  return a.offsets == b.offsets && a.kind == b.kind && same_bits(a.pt, b.pt) && same_bits(a.eta, b.eta) && same_bits(a.phi, b.phi);
+}
+
+template <class T>
+std::vector<const AugmentTable<T>*> tables() {
+  if constexpr (std::is_same_v<T, double>) {
+    return {&portable_augment_f64};
+  } else {
+    std::vector<const AugmentTable<T>*> found{&portable_augment_f32};
+#if defined(ACLR_X86)
+    for (const AugmentTable<T>* table : {&avx2_augment_f32, &avx512_augment_f32})
+      if (std::strstr(available_targets(), table->target) != nullptr) found.push_back(table);
+#endif
+    return found;
+  }
+}
+
+template <class T>
+void blocks_match_events(Random& random, bool odd) {
+  const int count = 2 * kBlockEvents + 45;
+  const auto events = ragged_events<T>(random, count, odd);
+  std::vector<std::uint32_t> ids(count);
+  for (std::uint32_t& id : ids) id = static_cast<std::uint32_t>(random.integer(0, 1 << 30)) * 4u + 3;
+  for (const Recipe<T>& recipe : {standard_recipe<T>(), full_recipe<T>()})
+    for (int view = 0; view < kViews; ++view) {
+      const ViewKey key{view, (std::uint64_t{1} << 40) + 5, 2};
+      EventColumns<T> each;
+      for (int i = 0; i < count; ++i) {
+        Event<T> event;
+        events.load(i, event);
+        recipe.apply(event, view, key.seed, key.epoch, ids[i]);
+        each.append(event);
+      }
+      for (const AugmentTable<T>* table : tables<T>())
+        for (const int cut : {0, 1, kBlockEvents, kBlockEvents + 1, count}) {
+          EventColumns<T> out;
+          augment(recipe, key, events, ids.data(), 0, cut, out, *table);
+          augment(recipe, key, events, ids.data(), cut, count - cut, out, *table);
+          CHECK_FOR(same_events(out, each), table->target);
+        }
+      EventColumns<T> out;
+      augment(recipe, key, events, ids.data(), 0, count, out);
+      CHECK(same_events(out, each));
+    }
+}
+
+}  // namespace
+
+TEST(blocks_give_the_bits_of_event_by_event_on_every_target) {
+  Random random(5);
+  for (const bool odd : {false, false, true, true}) {
+    blocks_match_events<float>(random, odd);
+    blocks_match_events<double>(random, odd);
+  }
+}
+
+TEST(threads_share_the_work_without_a_trace) {
+  Random random(6);
+  constexpr int kTasks = 9, kCount = 900;
+  const auto events = ragged_events<float>(random, kCount, false);
+  const Recipe<float> recipe = full_recipe<float>();
+  const std::vector<std::uint32_t> ids(kCount, 7);
+  EventColumns<float> whole;
+  augment(recipe, {2, 1, 2}, events, ids.data(), 0, kCount, whole);
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    std::vector<EventColumns<float>> parts(kTasks);
+    pool.run(kTasks, [&](int t) { augment(recipe, {2, 1, 2}, events, ids.data(), t * 100, 100, parts[t]); });
+    EventColumns<float> joined;
+    for (const auto& part : parts) joined.append(part, 0, part.events());
+    CHECK(same_events(joined, whole));
+  }
 }
 
 TEST(scenarios_come_by_their_weights) {

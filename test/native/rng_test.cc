@@ -37,6 +37,22 @@ TEST(words_come_block_by_block_and_key_on_everything) {
   CHECK(Draws<float>(seed, 3, 11, 3).word() != first);
 }
 
+TEST(words_made_ahead_and_words_at_hand_are_the_same_draws) {
+  std::vector<std::uint32_t> words(16);
+  Draws<float> draws(6, 3, 11, 2);
+  for (std::uint32_t& w : words) w = draws.word();
+  for (const std::uint32_t ready : {4u, 8u}) {
+    Draws<float> ahead(6, 3, 11, 2, words.data(), ready);
+    for (const std::uint32_t w : words) CHECK(ahead.word() == w);
+  }
+  WordDraws<float, 2> hand(words[0], words[1]);
+  Draws<float> fresh(6, 3, 11, 2);
+  float a, b, c, d;
+  hand.normals(a, b);
+  fresh.normals(c, d);
+  CHECK(a == c && b == d);
+}
+
 TEST(streams_are_apart) {
   CHECK(stream_id(Purpose::kAugment, 0, 0) != stream_id(Purpose::kDropout, 0, 0));
   CHECK(stream_id(Purpose::kAugment, 1, 0) != stream_id(Purpose::kAugment, 2, 0));

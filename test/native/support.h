@@ -123,9 +123,11 @@ TokenRows<T> random_tokens(Random& random, int events, int features) {
 // A step of the named kind with its default parameters.
 template <class T, class Item>
 RecipeStep<T> standard_step() {
-  RecipeStep<T> step{&Item::template apply<T, Draws<T>>, {}};
-  for (int p = 0; p < Item::info.parameters; ++p) step.parameters[p] = Item::info.parameter[p].standard;
-  return step;
+  int place = -1;
+  AugmentationList::each([&](int i, auto item) {
+    if (std::is_same_v<decltype(item), Item>) place = i;
+  });
+  return recipe_step<T>(place);
 }
 
 // Physical views turned and smeared, anomalous ones by each of the anomalous augmentations.

@@ -1,0 +1,17 @@
+# What is compiled for a wide-vector target may define functions of that target's namespace alone: of a function that
+# other files define too the linker keeps any one copy, and an older CPU would meet instructions that it lacks.
+string(REPLACE "|" ";" OBJECTS "${OBJECTS}")
+set(_functions 0)
+foreach(_object ${OBJECTS})
+  execute_process(COMMAND "${NM}" -C "${_object}" OUTPUT_VARIABLE _symbols COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9a-f]+ [TWi] [^\n]+" _found "${_symbols}")
+  foreach(_symbol ${_found})
+    math(EXPR _functions "${_functions} + 1")
+    if(NOT _symbol MATCHES "^[0-9a-f]+ [TWi] ([a-z][a-z0-9 ]*[*&]* )?aclr::(avx2|avx512|avx512bf16|amx|neon)::")
+      message(SEND_ERROR "${_object} defines ${_symbol}")
+    endif()
+  endforeach()
+endforeach()
+if(_functions LESS 10)
+  message(SEND_ERROR "only ${_functions} functions were found in: ${OBJECTS}")
+endif()
