@@ -41,7 +41,7 @@ const step = (batch: number, precision?: 'bf16', threads = 2): Ours => ({
   model: 'anomclr,',
   ...(precision ? { precision } : {}),
 });
-const torch = (...args: string[]) => ['torch', '--threads', '2', '--seconds', '5', ...args];
+const torch = (...args: string[]) => ['torch', '--threads', '2', '--seconds', '3', ...args];
 const best = (batch: number) =>
   torch(
     '--mode',
@@ -72,7 +72,6 @@ const bars: Bar[] = [
     what: `f32 step, share of the peak, ${threads} threads`, ours: step(512, undefined, threads), figure: t => 100 * (t.share ?? NaN), unit: '%', bar: 65, least: true,
   })),
   { what: 'three views, one core', ours: { name: 'augment', batch: 4096, threads: 1 }, figure: t => t.rates.median, unit: 'ev/s', bar: 1e6, least: true },
-  { what: 'loss anomclr 4096, time over its products at peak', ours: { name: 'loss-anomclr', batch: 4096, threads: 2 }, figure: t => 1 / (t.share ?? NaN), unit: 'x', bar: 1.5, least: false },
   { what: 'scoring file to file, a core, ONNX Runtime at 1', ours: { name: 'score-files', batch: 32_768, threads: 1 }, peer: onnx(1), bar: 4, ...ratio },
   { what: 'scoring file to file, a core, ONNX Runtime at 64', ours: { name: 'score-files', batch: 32_768, threads: 1 }, peer: onnx(64), bar: 4, ...ratio },
   { what: 'scoring file to file, best PyTorch, bf16', ours: { name: 'score-files', batch: 32_768, threads: 2, precision: 'bf16' }, peer: torch('--mode', 'best', '--task', 'score', '--batch', '1024', '--dtype', 'bf16'), bar: 1.7, ...ratio },
