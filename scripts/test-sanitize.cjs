@@ -28,7 +28,9 @@ const steps = [
   ['ctest', '--test-dir', buildDir, '--output-on-failure', '--no-tests=error'],
 ];
 const strict = {
-  ASAN_OPTIONS: 'abort_on_error=1:detect_stack_use_after_return=1',
+  // Use after return is not looked for: with it GCC before 13.3 puts vectors of 64 bytes where they are not aligned, and
+  // every function with one crashes (GCC bug 110027).
+  ASAN_OPTIONS: 'abort_on_error=1:detect_stack_use_after_return=0',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 };
 for (const [command, ...args] of steps) {
