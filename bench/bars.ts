@@ -82,15 +82,24 @@ const bars: Bar[] = [
   { what: 'resident memory of training, batch 4096', ours: step(4096), bar: 1500, ...megabytes },
 ]; // prettier-ignore
 
-/** One timing of a case of ours, in a process of its own. */
+/** One timing of a case of ours, in a process of its own; checked against its reference the first time. */
 async function time({ name, batch, precision, threads, model = '' }: Ours): Promise<Timed> {
   const index = cases().findIndex(
     c => c.name === name && c.batch === batch && c.precision === precision && c.model.includes(model),
   );
+  const problem = (answer: object | undefined): never => {
+    const why = answer && 'problem' in answer ? answer.problem : 'its process gave no times';
+    throw new AnomalyClrError(`${name}, batch ${batch}: ${String(why)}`);
+  };
+  if (!checked.has(index)) {
+    const answer = await ask('check', index, threads);
+    if (answer && 'problem' in answer) problem(answer);
+    checked.add(index);
+  }
   const answer = await ask('time', index, threads);
-  if (answer && !('problem' in answer)) return answer;
-  throw new AnomalyClrError(`${name}, batch ${batch}: ${answer?.problem ?? 'its process gave no times'}`);
+  return answer && !('problem' in answer) ? answer : problem(answer);
 }
+const checked = new Set<number>();
 
 /** Events/s that a peer reports in the JSON of its last line; undefined where it cannot run here. */
 function timePeer(python: string, [kind, ...args]: readonly string[]): number | undefined {

@@ -119,7 +119,8 @@ async function main(): Promise<void> {
     results.push(result);
     console.log(row(result));
   }
-  if (results.length > 0) console.log(`all checked; ${results[0].backend}, ${results[0].threads} threads`);
+  const checked = results.every(result => result.checked) ? 'all checked' : 'long cases are not checked';
+  console.log(`${checked}; ${results[0].backend}, ${results[0].threads} threads`);
   for (const command of values.peer ?? []) showPeer(command);
   if (values.json !== undefined)
     await writeAtomically(values.json, `${JSON.stringify({ machine: here, cases: results }, null, 2)}\n`);
