@@ -33,7 +33,7 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['errors'] },
   { units: ['files'] },
   { units: ['config', 'events'] },
-  { units: ['read', 'model', 'addon'], peers: true },
+  { units: ['read', 'model', 'addon', 'augment'], peers: true },
   { units: ['engine'] },
   { units: ['train', 'score'], peers: true },
   { units: ['cli'] },

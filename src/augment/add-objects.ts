@@ -1,0 +1,80 @@
+import { Kind } from '../events/objects.js';
+import { parameter, type Augmentation } from './augmentation.js';
+import { capacity, maxAbsEta, minPt, mostObjects, visibleKinds, type MutableEvent } from './event.js';
+import { atan2, sinCos } from './math.js';
+import type { Numbers } from './numbers.js';
+
+const f = Math.fround;
+const pi = f(Math.PI);
+const angle = new Float32Array(2); // sine, cosine
+const most = [0, 0, 0];
+const counts = [0, 0, 0];
+
+/** Anomalous: further electrons, muons and jets, which MET then balances. */
+export const addObjects: Augmentation = {
+  info: {
+    name: 'add_objects',
+    role: 'anomalous',
+    help: 'add random electrons, muons and jets and let MET balance them',
+    source: 'arXiv:2301.04660 sec. 3, mended: free slots, MET pt and phi both updated, thresholds respected',
+    params: [
+      parameter('max_electrons', 4, [0, 4], 'objects', 'most electrons added'),
+      parameter('max_muons', 4, [0, 4], 'objects', 'most muons added'),
+      parameter('max_jets', 10, [0, 10], 'objects', 'most jets added'),
+      parameter(
+        'at_least',
+        0,
+        [0, 1],
+        'objects',
+        '1: where none was drawn, one of a permitted kind is added all the same',
+      ),
+    ],
+  },
+  apply(event, p, numbers) {
+    drawCounts(event, p, numbers);
+    if (counts[0] + counts[1] + counts[2] === 0) return;
+
+    const largest = event.largestPt();
+    let px = 0;
+    let py = 0;
+    for (let k = 0; k < 3; k++) {
+      const kind = visibleKinds[k];
+      const threshold = minPt[kind];
+      for (let n = counts[k]; n > 0; n--) {
+        const pt = numbers.uniform(threshold, largest > threshold ? largest : threshold);
+        const eta = numbers.uniform(-maxAbsEta[kind], maxAbsEta[kind]);
+        const phi = numbers.uniform(-pi, pi);
+        event.add(pt, eta, phi, kind);
+        sinCos(phi, angle);
+        px = f(px + f(pt * angle[1]));
+        py = f(py + f(pt * angle[0]));
+      }
+    }
+    if (event.met() < 0) event.add(0, 0, 0, Kind.met); // an event stored without MET has MET 0
+    const met = event.met();
+    sinCos(event.phi[met], angle);
+    const x = f(f(event.pt[met] * angle[1]) - px);
+    const y = f(f(event.pt[met] * angle[0]) - py);
+    event.pt[met] = Math.sqrt(f(f(x * x) + f(y * y)));
+    event.phi[met] = atan2(y, x);
+  },
+};
+
+/** How many electrons, muons and jets come into `event`, to `counts`. */
+function drawCounts(event: MutableEvent, p: Float64Array, numbers: Numbers): void {
+  // places left in the event, one kept for a MET where there is none yet
+  let left = mostObjects - event.size - (event.met() < 0 ? 1 : 0);
+  let total = 0;
+  let possible = 0;
+  for (let k = 0; k < 3; k++) {
+    const free = capacity[visibleKinds[k]] - event.count(visibleKinds[k]);
+    most[k] = Math.max(0, Math.min(Math.trunc(p[k]), free, left));
+    counts[k] = numbers.integer(most[k]);
+    left -= counts[k];
+    total += counts[k];
+    if (most[k] > 0) possible++;
+  }
+  if (total > 0 || p[3] < 1 || possible === 0) return;
+  let skip = numbers.integer(possible - 1);
+  for (let k = 0; k < 3; k++) if (most[k] > 0 && skip-- === 0) counts[k] = 1;
+}
