@@ -169,6 +169,59 @@ export interface NativeScorer {
   dispose(): void;
 }
 
+export interface AugmentArgument {
+  events: Columns;
+  index?: Int32Array;
+  recipe: NativeRecipe;
+  view: 0 | 1 | 2;
+  seed: number;
+  epoch: number;
+}
+
+/** Rows z of each view, [events, dim]. */
+export interface ContrastiveLossArgument {
+  loss: string;
+  z: Floats;
+  zPhysical: Floats;
+  zAnomalous?: Floats;
+  events: number;
+  dim: number;
+  temperature: number;
+  invarianceWeight?: number;
+  anomalyWeight?: number;
+  /** Products of bfloat16 factors; for float32 alone. */
+  precision?: 'bf16';
+}
+/** Gradients of the views that the loss uses, [events, dim] each. */
+export interface ContrastiveLoss {
+  loss: number;
+  gradients: Floats[];
+}
+
+/** What both ways through an attention layer take. An event has at most 64 tokens. */
+export interface AttentionArgument {
+  /** [tokens, 3 dim]: q, k, v; each `heads` times dim / heads columns. */
+  qkv: Floats;
+  /** [events + 1]: the first token of each event, from 0 to the count of tokens. */
+  offsets: Int32Array;
+  heads: number;
+  /** Dropout on the probabilities, laid out as probs: 0 goes, what is kept is multiplied by `keepScale` (1 where left out). */
+  keep?: Uint8Array;
+  keepScale?: number;
+}
+
+export interface DenseArgument {
+  /** [n, inputs] */
+  x: Floats;
+  /** [outputs, inputs] */
+  weight: Floats;
+  inputs: number;
+  outputs: number;
+  /** Products of bfloat16 factors; for float32 alone. */
+  precision?: 'bf16';
+}
+
+/** What ends in Now, and kernels from `attention` on, run at once and hold up the event loop; results do not depend on threads. */
 export interface Addon {
   info(): { version: string; target: string; targets: string; features: string; threads: number };
   /** 0 means one per core; returns how many there are now. */
@@ -177,14 +230,9 @@ export interface Addon {
   losses(): LossInfo[];
   /** Words of one Philox stream, for comparison with events/philox.ts. */
   randomWords(argument: { seed: number; epoch: number; event: number; stream: number; count: number }): Uint32Array;
-  augment(argument: {
-    events: Columns;
-    index?: Int32Array;
-    recipe: NativeRecipe;
-    view: 0 | 1 | 2;
-    seed: number;
-    epoch: number;
-  }): Promise<Columns>;
+  augment(argument: AugmentArgument): Promise<Columns>;
+  /** The same at once. */
+  augmentNow(argument: AugmentArgument): Columns;
   /** One augmentation with given numbers in place of drawn ones, in float64. */
   augmentWithNumbers(argument: {
     events: DoubleColumns;
@@ -193,21 +241,51 @@ export interface Addon {
     numbers: Float64Array;
     numberOffsets: Int32Array;
   }): DoubleColumns;
-  contrastiveLoss(argument: {
-    loss: string;
-    z: Floats;
-    zPhysical: Floats;
-    zAnomalous?: Floats;
-    events: number;
-    dim: number;
-    temperature: number;
-    invarianceWeight?: number;
-    anomalyWeight?: number;
-  }): Promise<{ loss: number; gradients: Floats[] }>;
+  contrastiveLoss(argument: ContrastiveLossArgument): Promise<ContrastiveLoss>;
+  /** The same at once; `gradients: false` gives the value alone, and an empty list. */
+  contrastiveLossNow(argument: ContrastiveLossArgument & { gradients?: boolean }): ContrastiveLoss;
   /** FLOP/s of multiply-adds out of registers, on all threads at once for that long. */
   peak(argument: { precision: Precision; seconds: number }): Promise<number>;
   /** [n, outputs] of x [n, inputs], in the precision of x. */
   prepare(argument: { preparation: NativePreparation; x: Floats; index?: Int32Array }): Promise<Floats>;
+  /**
+   * Self-attention of each event on its own tokens: out [tokens, dim] = softmax(q k^T / sqrt(dim / heads) + keyBias) v, head
+   * after head. probs holds for each event, one after another, `heads` matrices [n, n rounded up to a multiple of 8], zero
+   * in the padding; before dropout.
+   */
+  attention(argument: AttentionArgument & { keyBias?: Floats }): { out: Floats; probs: Floats };
+  /** From dout [tokens, dim] and the probs that `attention` gave: dqkv [tokens, 3 dim] and dkeyBias [tokens]. */
+  attentionBackward(argument: AttentionArgument & { probs: Floats; dout: Floats }): { dqkv: Floats; dkeyBias: Floats };
+  /** y [n, outputs] = x weight^T + bias, with `relu` nothing below 0. */
+  dense(argument: DenseArgument & { bias?: Floats; relu?: boolean }): Floats;
+  /** From dy [n, outputs]: dx = dy weight [n, inputs], dweight = dy^T x [outputs, inputs], dbias [outputs]. */
+  denseBackward(argument: DenseArgument & { dy: Floats }): { dx: Floats; dweight: Floats; dbias: Floats };
+  /**
+   * One update of flat weights by an optimiser, of `weights`, `m` and `v` in place (which must not be shared memory);
+   * `steps` were taken before it. Gives the norm of the gradient before clipping; where that is not finite, nothing changes.
+   */
+  adam(argument: {
+    weights: Floats;
+    m: Floats;
+    v: Floats;
+    gradient: Floats;
+    steps: number;
+    rate: number;
+    optimiser: NativeOptimiser;
+  }): number;
+  /**
+   * Bytes of dropout, 1 where kept: for each event ids[i] the first counts[i] of its stream, one event after another.
+   * `threshold` of 256 go.
+   */
+  dropoutKeep(argument: {
+    seed: number;
+    epoch: number;
+    stream: number;
+    ids: Uint32Array;
+    counts: Int32Array;
+    /** 0..256 */
+    threshold: number;
+  }): Uint8Array;
   Trainer: new (config: TrainerConfig) => NativeTrainer;
   Autoencoder: new (config: AutoencoderConfig) => NativeAutoencoder;
   Scorer: new (config: NativeScorerConfig) => NativeScorer;

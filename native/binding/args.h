@@ -1,5 +1,5 @@
 // Reading what JavaScript hands over. Types, lengths, offsets and ranges are checked here, and everything is copied: a
-// job never looks at memory that JavaScript can change, shrink or detach meanwhile.
+// job never looks at memory that JavaScript can change, shrink or detach meanwhile. at_once.h is for calls without a job.
 #pragma once
 #include <napi.h>
 
@@ -95,6 +95,25 @@ inline Precision precision_of(Napi::Object from) {
   return {text == "f64", text == "bf16" ? Products::kBf16 : Products::kExact};
 }
 
+// The optional `precision` of calls whose arrays say the rest: nothing else than bf16, and that for float only.
+template <class T>
+Products products_of(Napi::Object from) {
+  const Napi::Value value = from.Get("precision");
+  if (value.IsUndefined()) return Products::kExact;
+  if (!value.IsString() || value.As<Napi::String>().Utf8Value() != "bf16" || !std::is_same_v<T, float>)
+    fail(from.Env(), "precision can be bf16 with arrays of float32, or left out");
+  return Products::kBf16;
+}
+
+// run(T(), argument) in double where the array of that name is of float64. What is no array is refused later.
+template <class Run>
+Napi::Value by_type(const Napi::CallbackInfo& call, const char* name, const Run& run) {
+  const Napi::Object from = object_of(call[0], "the argument");
+  const Napi::Value value = from.Get(name);
+  const bool is_double = value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+  return is_double ? run(double(), from) : run(float(), from);
+}
+
 template <class T>
 constexpr napi_typedarray_type array_type() {
   if constexpr (std::is_same_v<T, float>) return napi_float32_array;
@@ -158,11 +177,13 @@ EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_ou
   const auto pt = span_of<Column>(pt_value, "pt"), eta = span_of<Column>(eta_value, "eta"),
              phi = span_of<Column>(phi_value, "phi");
   const auto kind = span_of<std::uint8_t>(kind_value, "kind");
-  const auto offsets = span_of<std::int32_t>(offsets_value, "offsets");
+  const auto given_offsets = span_of<std::int32_t>(offsets_value, "offsets");
+  // looked at twice, and another thread may write to shared memory
+  const std::vector<std::int32_t> offsets(given_offsets.data, given_offsets.data + given_offsets.size);
   if (eta.size != pt.size || phi.size != pt.size || kind.size != pt.size)
     fail(env, "pt, eta, phi and kind must have the same length");
-  if (offsets.size < 1) fail(env, "offsets must have one entry more than there are events");
-  const std::size_t total = offsets.size - 1;
+  if (offsets.empty()) fail(env, "offsets must have one entry more than there are events");
+  const std::size_t total = offsets.size() - 1;
 
   std::vector<std::int32_t> index;
   if (index_value.IsUndefined()) {
@@ -179,7 +200,7 @@ EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_ou
     const std::int32_t i = index[e];
     if (i < 0 || static_cast<std::size_t>(i) >= total)
       fail(env, "index names event " + std::to_string(i) + " of " + std::to_string(total));
-    const std::int32_t first = offsets.data[i], last = offsets.data[i + 1];
+    const std::int32_t first = offsets[i], last = offsets[i + 1];
     if (first < 0 || last < first || static_cast<std::size_t>(last) > pt.size)
       fail(env, "offsets of event " + std::to_string(i) + " do not lie within its columns");
     if (last - first > kMaxObjects)
@@ -193,9 +214,9 @@ EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_ou
   out.kind.resize(objects);
   for (std::size_t e = 0; e < index.size();) {
     const std::size_t start = e;
-    std::int32_t last = offsets.data[index[e] + 1];  // events that are neighbours go together
-    while (++e < index.size() && offsets.data[index[e]] == last) last = offsets.data[index[e] + 1];
-    const std::int32_t first = offsets.data[index[start]], to = out.offsets[start];
+    std::int32_t last = offsets[index[e] + 1];  // events that are neighbours go together
+    while (++e < index.size() && offsets[index[e]] == last) last = offsets[index[e] + 1];
+    const std::int32_t first = offsets[index[start]], to = out.offsets[start];
     std::copy(pt.data + first, pt.data + last, out.pt.begin() + to);
     std::copy(eta.data + first, eta.data + last, out.eta.begin() + to);
     std::copy(phi.data + first, phi.data + last, out.phi.begin() + to);

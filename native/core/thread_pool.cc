@@ -5,6 +5,8 @@
 
 namespace aclr {
 
+thread_local bool ThreadPool::impatient_ = false;
+
 ThreadPool& ThreadPool::global() {
   // Never destroyed: a process that exits while a job runs must not join threads from a static destructor.
   static ThreadPool* pool = new ThreadPool(0);
@@ -60,8 +62,16 @@ void ThreadPool::work() {
 }
 
 void ThreadPool::run(int tasks, const std::function<void(int)>& body) {
-  std::lock_guard caller(callers_);
   if (tasks <= 0) return;
+  std::unique_lock caller(callers_, std::defer_lock);
+  if (impatient_) {
+    if (!caller.try_lock()) {
+      for (int task = 0; task < tasks; ++task) body(task);
+      return;
+    }
+  } else {
+    caller.lock();
+  }
   if (workers_.empty() || tasks == 1) {
     for (int task = 0; task < tasks; ++task) body(task);
     return;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace aclr {
@@ -28,12 +29,26 @@ class ThreadPool {
   // What a task throws (std::bad_alloc) is thrown again here, after the others have ended.
   void run(int tasks, const std::function<void(int)>& body);
 
+  // While one lives, run() on its thread waits for no other caller: where the pool is at work for one, this thread does
+  // its tasks alone. For the event loop, which a job of seconds would hold up.
+  class Impatient {
+   public:
+    Impatient() : before_(std::exchange(impatient_, true)) {}
+    ~Impatient() { impatient_ = before_; }
+    Impatient(const Impatient&) = delete;
+    Impatient& operator=(const Impatient&) = delete;
+
+   private:
+    bool before_;
+  };
+
  private:
   void start(int threads);
   void stop();
   void work();
   void drain();
 
+  static thread_local bool impatient_;
   std::mutex callers_;  // one job at a time
   std::mutex mutex_;
   std::condition_variable wake_, done_;

@@ -16,7 +16,10 @@ struct Linear {
   void pack(const Ops<T>& op, const T* weights, bool backward) {
     const T* w = weights + weight;
     op.pack(w, 1, in, in, out, forward_packed_.need(op.packed_size(in, out)));
-    if (backward) op.pack(w, in, 1, out, in, backward_packed_.need(op.packed_size(out, in)));
+    if (backward) pack_backward(op, weights);
+  }
+  void pack_backward(const Ops<T>& op, const T* weights) {
+    op.pack(weights + weight, in, 1, out, in, backward_packed_.need(op.packed_size(out, in)));
   }
   void forward(const Ops<T>& op, const T* weights, const T* x, std::ptrdiff_t x_row, int rows, T* y, std::ptrdiff_t y_row,
                bool relu) const {

@@ -41,34 +41,41 @@ double norm_of(ThreadPool& pool, const T* g, std::size_t count) {
   return std::sqrt(sum);
 }
 
-// One update of w; returns the gradient norm before clipping. A norm that is not finite leaves everything as it was.
+// One update of w, m and v; `steps` counts it. Returns the gradient norm before clipping. A norm that is not finite leaves
+// everything as it was.
 template <class T>
-double update(ThreadPool& pool, const OptimiserConfig& config, double rate, const T* g, T* w, std::size_t count,
-              OptimiserState<T>& state) {
+double update(ThreadPool& pool, const OptimiserConfig& config, double rate, const T* g, std::size_t count, T* w, T* m, T* v,
+              std::int64_t& steps) {
   const double norm = norm_of(pool, g, count);
   if (!std::isfinite(norm)) return norm;
-  state.m.resize(count);
-  state.v.resize(count);
-  ++state.steps;
+  ++steps;
   const double scale = config.clip > 0 ? std::min(1.0, config.clip / (norm + 1e-6)) : 1.0;
-  const double t = static_cast<double>(state.steps);
+  const double t = static_cast<double>(steps);
   constexpr std::size_t kBlock = 16384;
   pool.run(static_cast<int>((count + kBlock - 1) / kBlock), [&](int b) {
     const std::size_t at = b * kBlock, size = std::min(kBlock, count - at);
     if (config.kind == OptimiserKind::kSgd) {
       for (std::size_t i = at; i < at + size; ++i) {
-        state.m[i] = T(config.momentum) * state.m[i] + g[i] * T(scale) + T(config.l2) * w[i];
-        w[i] -= T(rate) * state.m[i];
+        m[i] = T(config.momentum) * m[i] + g[i] * T(scale) + T(config.l2) * w[i];
+        w[i] -= T(rate) * m[i];
       }
       return;
     }
-    ops<T>().adam({size, w + at, state.m.data() + at, state.v.data() + at, g + at, T(scale), T(config.l2),
+    ops<T>().adam({size, w + at, m + at, v + at, g + at, T(scale), T(config.l2),
                    T(config.beta1), T(1 - config.beta1), T(config.beta2), T(1 - config.beta2),
                    T(1 - rate * config.weight_decay),
                    T(rate / (1 - std::pow(config.beta1, t))), T(1 / std::sqrt(1 - std::pow(config.beta2, t))),
                    T(config.eps)});
   });
   return norm;
+}
+
+template <class T>
+double update(ThreadPool& pool, const OptimiserConfig& config, double rate, const T* g, T* w, std::size_t count,
+              OptimiserState<T>& state) {
+  state.m.resize(count);
+  state.v.resize(count);
+  return update(pool, config, rate, g, count, w, state.m.data(), state.v.data(), state.steps);
 }
 
 }  // namespace aclr

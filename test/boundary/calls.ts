@@ -71,6 +71,29 @@ const floats: Field = {
   wrong: good => array(Float32Array, 'some').wrong(good).filter(value => !(value instanceof Float64Array)),
 }; // prettier-ignore
 
+/** A call off the event loop and its twin at once. */
+const both = <const N extends string>(later: N, now: N, call: (name: N) => Call): Record<string, Call> => ({
+  [later]: call(later),
+  [now]: call(now),
+});
+
+/** In float32 beside others of float32. */
+const single = (length: 'any' | 'exact' = 'exact', optional = false): Field => array(Float32Array, length, optional);
+const rounded: Field = { ...text, optional: true };
+const maybe: Field = { ...flag, optional: true };
+const attentionFields: Record<string, Field> = {
+  qkv: single(), offsets: array(Int32Array, 'exact'), heads: whole(1, 4096), keep: array(Uint8Array, 'exact', true),
+  keepScale: number(0, 1e6, true),
+}; // prettier-ignore
+const lossFields: Record<string, Field> = {
+  loss: text, z: single(), zPhysical: single(), zAnomalous: single(), events: whole(1, 2 ** 28), dim: whole(1, 2 ** 20),
+  temperature: number(1e-9, 1e9), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
+  precision: rounded,
+}; // prettier-ignore
+const denseFields: Record<string, Field> = {
+  x: single('any'), weight: single(), inputs: whole(1, 65536), outputs: whole(1, 65536), precision: rounded,
+}; // prettier-ignore
+
 /** Every function of the addon that takes an object, and every method of fresh sessions. */
 export function calls(addon: Addon = loadAddon()): Record<string, Call> {
   const trainer = new addon.Trainer(samples.trainerConfig());
@@ -86,7 +109,7 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       fields: { seed, epoch: word, event: word, stream: word, count: whole(0, 2 ** 24) },
       run: a => addon.randomWords(a),
     },
-    augment: {
+    ...both('augment', 'augmentNow', name => ({
       good: () => ({
         events: samples.events(), index: Int32Array.of(4, 0, 2), recipe: samples.recipe(), view: 2, seed: 1, epoch: 0,
       }),
@@ -94,8 +117,8 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
         ...eventFields, index: array(Int32Array, 'any', true), recipe: object, ...below('recipe', recipeFields),
         view: whole(0, 2), seed, epoch: word,
       },
-      run: a => addon.augment(a),
-    },
+      run: a => addon[name](a),
+    })),
     augmentWithNumbers: {
       good: () => ({
         events: samples.doubles(samples.events()), augmentation: 0, parameters: new Float64Array(0),
@@ -112,17 +135,53 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       fields: { precision: text, seconds: number(1e-3, 10) },
       run: a => addon.peak(a),
     },
-    contrastiveLoss: {
+    ...both('contrastiveLoss', 'contrastiveLossNow', name => ({
       good: () => ({
         loss: 'anomclr', z: samples.rows(), zPhysical: samples.rows(), zAnomalous: samples.rows(), events: 6, dim: 4,
-        temperature: 0.1,
+        temperature: 0.1, ...(name === 'contrastiveLossNow' ? { gradients: true } : {}),
+      }),
+      fields: { ...lossFields, ...(name === 'contrastiveLossNow' ? { gradients: maybe } : {}) },
+      run: a => addon[name](a),
+    })),
+    attention: {
+      good: () => ({ ...samples.attention(), keyBias: samples.rows(1) }),
+      fields: { ...attentionFields, keyBias: single('exact', true) },
+      run: a => addon.attention(a),
+    },
+    attentionBackward: {
+      good: () => ({ ...samples.attention(), probs: new Float32Array(64).fill(0.3), dout: samples.rows(4) }),
+      fields: { ...attentionFields, probs: single(), dout: single() },
+      run: a => addon.attentionBackward(a),
+    },
+    dense: {
+      good: () => ({ ...samples.dense(), bias: samples.rows(1), relu: true, precision: 'bf16' }),
+      fields: { ...denseFields, bias: single('exact', true), relu: maybe },
+      run: a => addon.dense(a),
+    },
+    denseBackward: {
+      good: () => ({ ...samples.dense(), dy: samples.rows(6) }),
+      fields: { ...denseFields, dy: single() },
+      run: a => addon.denseBackward(a),
+    },
+    adam: {
+      good: () => ({
+        weights: samples.rows(), m: samples.rows(), v: samples.rows().fill(1), gradient: samples.rows(), steps: 3, rate: 1e-3,
+        optimiser: { kind: 'adam' },
       }),
       fields: {
-        loss: text, z: array(Float32Array, 'exact'), zPhysical: array(Float32Array, 'exact'),
-        zAnomalous: array(Float32Array, 'exact'), events: whole(1, 2 ** 28), dim: whole(1, 2 ** 20),
-        temperature: number(1e-9, 1e9), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
+        weights: single(), m: single(), v: single(), gradient: single(), steps: seed, rate: number(0, 1e6), ...optimiserFields,
       },
-      run: a => addon.contrastiveLoss(a),
+      run: a => addon.adam(a),
+    },
+    dropoutKeep: {
+      good: () => ({
+        seed: 1, epoch: 2, stream: 3, ids: Uint32Array.of(7, 0, 9), counts: Int32Array.of(5, 0, 40), threshold: 26,
+      }),
+      fields: {
+        seed, epoch: word, stream: word, ids: array(Uint32Array, 'exact'), counts: array(Int32Array, 'exact'),
+        threshold: whole(0, 256),
+      },
+      run: a => addon.dropoutKeep(a),
     },
     'new Trainer': {
       good: samples.trainerConfig,

@@ -1,6 +1,8 @@
 import type {
+  AttentionArgument,
   AutoencoderConfig,
   Columns,
+  DenseArgument,
   DoubleColumns,
   NativePreparation,
   NativeRecipe,
@@ -90,6 +92,17 @@ export function recipe(): NativeRecipe {
 /** Rows of seven features of three events. */
 export function tokens(): TokenRows {
   return { x: Float32Array.from({ length: 28 }, (_, i) => 0.1 + (i % 7) / 7), offsets: Int32Array.of(0, 1, 1, 4) };
+}
+
+/** Events of 1, 0 and 3 tokens, two heads of two columns, with dropout. */
+export function attention(): AttentionArgument {
+  const keep = Uint8Array.from({ length: 64 }, (_, i) => (i % 5 === 0 ? 0 : 1));
+  return { qkv: rows(12), offsets: Int32Array.of(0, 1, 1, 4), heads: 2, keep, keepScale: 1.25 };
+}
+
+/** Six rows of three numbers to four. */
+export function dense(): DenseArgument {
+  return { x: rows(6).slice(0, 18), weight: rows(3), inputs: 3, outputs: 4 };
 }
 
 export function rows(count = 6): Float32Array {

@@ -112,6 +112,37 @@ TEST(as_many_tasks_at_once_as_threads) {
   }
 }
 
+TEST(an_impatient_caller_does_its_tasks_alone_while_the_pool_is_busy) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    std::atomic<bool> begun{false}, over{false};
+    std::thread other([&] {
+      pool.run(2, [&](int) {
+        begun = true;
+        while (!over) std::this_thread::yield();
+      });
+    });
+    while (!begun) std::this_thread::yield();
+    {
+      const ThreadPool::Impatient here;
+      const auto self = std::this_thread::get_id();
+      std::vector<int> order;
+      pool.run(5, [&](int task) {
+        CHECK(std::this_thread::get_id() == self);
+        order.push_back(task);
+      });
+      CHECK(order == (std::vector<int>{0, 1, 2, 3, 4}));
+    }
+    over = true;
+    other.join();
+    // idle, it serves the impatient too; and patience returns
+    const ThreadPool::Impatient here;
+    { const ThreadPool::Impatient again; }
+    Meeting meeting(threads);
+    pool.run(threads, [&](int) { meeting.wait(); });
+  }
+}
+
 // On whichever thread: that of the caller or one of the pool's.
 TEST(a_task_that_throws_reaches_the_caller_and_leaves_the_pool_whole) {
   for (const int threads : {1, 4}) {
