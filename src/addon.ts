@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AugmentationInfo } from './config/recipe.js';
-import { AnomalyClrError } from './errors.js';
+import { AnomalyClrError, UsageError } from './errors.js';
+import { oneLine } from './files.js';
 
 /** A contiguous float array in the precision of its session. */
 export type Floats = Float32Array | Float64Array;
@@ -309,18 +310,27 @@ export function packageRoot(): string {
 
 /**
  * The compiled addon.
- * @throws AnomalyClrError when it was not built, does not load, or ANOMALYCLR_TARGET names what this CPU lacks.
+ *
+ * @throws AnomalyClrError when it was not built, does not load, or ANOMALYCLR_NATIVE=skip leaves it out; UsageError when
+ * ANOMALYCLR_TARGET names what this CPU lacks
  */
 export function loadAddon(): Addon {
   if (loaded) return loaded;
+  if (process.env['ANOMALYCLR_NATIVE'] === 'skip')
+    throw new AnomalyClrError('ANOMALYCLR_NATIVE=skip leaves the native engine out; unset it to have it');
   const file = path.join(packageRoot(), 'build', 'cmake', 'Release', 'anomalyclr.node');
   if (!existsSync(file)) throw new AnomalyClrError(notBuilt);
+  let addon: Addon;
   try {
-    const addon = createRequire(import.meta.url)(file) as Addon;
-    addon.info();
-    loaded = addon;
-    return addon;
+    addon = createRequire(import.meta.url)(file) as Addon;
   } catch (error) {
-    throw new AnomalyClrError(`the native engine does not load: ${(error as Error).message}`);
+    throw new AnomalyClrError(`the native engine does not load: ${oneLine((error as Error).message)}`);
   }
+  try {
+    addon.info();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  loaded = addon;
+  return addon;
 }

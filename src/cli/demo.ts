@@ -4,6 +4,7 @@ import path from 'node:path';
 import { packageRoot } from '../addon.js';
 import { parseOptions } from '../config/parse.js';
 import type { DemoOptions } from '../config/schema.js';
+import { openEngine } from '../engine/index.js';
 import { UsageError } from '../errors.js';
 import { run as evaluate } from './evaluate.js';
 import { run as train } from './train.js';
@@ -14,9 +15,11 @@ const signals = ['Ato4l', 'leptoquark', 'hToTauTau', 'hChToTauNu'];
 /** What `npm start` does: trains on the sample that comes with the package and evaluates on its signals. */
 export async function run(options: DemoOptions, context: Context): Promise<void> {
   const sample = (name: string): string => path.relative('.', path.join(packageRoot(), 'sample', `${name}.h5`));
-  const { out, quiet, threads, seed, config: _, ...rest } = options;
+  const { out, quiet, threads, seed, engine: wanted, tfjsBackend, tfjsKernels, config: _, ...rest } = options;
   await clear(out);
-  const common = { quiet, threads: String(threads) };
+  const { name: engine, notice } = await openEngine({ engine: wanted, tfjsBackend, tfjsKernels, threads });
+  if (notice !== undefined) context.output.info(notice);
+  const common = { quiet, threads: String(threads), engine, tfjsBackend, tfjsKernels };
   context.output.info(`training on ${sample('background_train')}, then looking for ${signals.join(', ')}`);
   await train(
     parseOptions('train', {

@@ -20,9 +20,11 @@ async function checkWritable(file: string): Promise<void> {
 export async function run(options: EvaluateOptions, { output, progress, signal }: Context): Promise<void> {
   const { model, background, signal: signals, json, report, onBadEvent } = options;
   for (const file of [json, report]) if (typeof file === 'string') await checkWritable(file);
+  const engine = await openEngine(options);
+  if (engine.notice !== undefined) output.info(engine.notice);
   const { evaluation, parts, seeds, scoredPerSecond } = await evaluateRun(
     { model, background, signals, onBadEvent, signal, progress, warn: line => output.warn(line) },
-    openEngine('auto', options.threads),
+    engine,
   );
   if (typeof json === 'string') await writeAtomically(json, `${JSON.stringify(evaluation, null, 2)}\n`);
   if (report !== undefined) {

@@ -211,8 +211,29 @@ const detector = {
   }),
 };
 
+const engine = {
+  engine: choice({
+    group: 'Machine',
+    of: ['auto', 'native', 'tfjs'],
+    default: 'auto',
+    help: 'what computes: the C++ engine, TensorFlow.js, or the better of those that work here',
+  }),
+  tfjsBackend: choice({
+    group: 'Machine',
+    of: ['auto', 'node-gpu', 'node', 'wasm', 'cpu'],
+    default: 'auto',
+    help: 'what TensorFlow.js computes on; auto is the fastest that is installed',
+  }),
+  tfjsKernels: choice({
+    group: 'Machine',
+    of: ['auto', 'native', 'pure'],
+    default: 'auto',
+    help: "views, attention and losses of the tfjs engine: the addon's kernels, or TensorFlow.js alone",
+  }),
+};
+
 const machine = {
-  engine: choice({ group: 'Machine', of: ['auto', 'native'], default: 'auto', help: 'what computes' }),
+  ...engine,
   device: choice({ group: 'Machine', of: ['auto', 'cpu'], default: 'auto', help: 'where it computes' }),
   precision: choice({
     group: 'Machine',
@@ -272,6 +293,7 @@ const score = z.strictObject({
     help: "numbers it computes with: the run's own, or bf16 factors in the encoder's matrix products",
   }),
   onBadEvent,
+  ...engine,
   ...common,
 });
 
@@ -282,6 +304,7 @@ const evaluate = z.strictObject({
   json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
   report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file for tables and plots' }),
   onBadEvent,
+  ...engine,
   ...common,
 });
 
@@ -304,6 +327,7 @@ const demo = z.strictObject({
   batch: optimisation.batch,
   loss: lossAndViews.loss,
   recipe: lossAndViews.recipe,
+  ...engine,
   ...common,
 });
 
@@ -312,8 +336,41 @@ const doctor = z.strictObject({
   ...common,
 });
 
+const bench = z.strictObject({
+  filter: optional({
+    group: 'Input and output',
+    argument: 'text',
+    help: 'only cases with these words in name or subject, or with this name and batch (train-step-512)',
+  }),
+  full: toggle({ group: 'Input and output', help: 'every case at every batch, which takes hours' }),
+  seconds: real({
+    group: 'Machine',
+    above: 0,
+    max: 3600,
+    default: 1,
+    unit: 'seconds',
+    help: 'how long each case is timed; 5 calls are the least',
+  }),
+  json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
+  html: optional({ group: 'Input and output', argument: 'file', help: 'HTML file for bars and scaling curves' }),
+  compare: optional({
+    group: 'Input and output',
+    argument: 'file',
+    help: 'JSON of an earlier run to compare with; exit code 1 where a case is slower past --limit',
+  }),
+  limit: real({
+    group: 'Input and output',
+    min: 0,
+    max: 100,
+    default: 10,
+    unit: 'percent',
+    help: 'throughput that a case may lose against --compare',
+  }),
+  ...common,
+});
+
 /** Every command's options: the one home of names, defaults, ranges, units and help. */
-export const commandSchemas = { demo, inspect, train, score, evaluate, doctor } as const;
+export const commandSchemas = { demo, inspect, train, score, evaluate, bench, doctor } as const;
 
 export type CommandName = keyof typeof commandSchemas;
 /** The options of a command, checked, with defaults filled in. */
@@ -323,6 +380,7 @@ export type ScoreOptions = OptionsOf<'score'>;
 export type EvaluateOptions = OptionsOf<'evaluate'>;
 export type InspectOptions = OptionsOf<'inspect'>;
 export type DemoOptions = OptionsOf<'demo'>;
+export type BenchOptions = OptionsOf<'bench'>;
 export type DoctorOptions = OptionsOf<'doctor'>;
 /** What every command gets. */
 export type CommonOptions = DoctorOptions;

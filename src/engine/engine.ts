@@ -6,12 +6,13 @@ import type {
   NativePreparation,
   NativeScorerConfig,
   OptimiserState,
+  Precision,
   StepResult,
   TrainerConfig,
 } from '../addon.js';
 import type { AugmentationInfo, Recipe } from '../config/recipe.js';
 
-export type { AutoencoderConfig, Columns, EncoderConfig, Floats, OptimiserState, StepResult, TrainerConfig };
+export type { AutoencoderConfig, Columns, EncoderConfig, Floats, OptimiserState, Precision, StepResult, TrainerConfig };
 /** What gives rows a score: a preparation, and an autoencoder on what it makes of them. */
 export type DetectorConfig = Omit<NativeScorerConfig, 'encoder'>;
 /** What gives events a score: an encoder read at some columns, and a detector on these. */
@@ -79,6 +80,9 @@ export interface Engine {
   readonly name: string;
   /** In words: processor target, threads. */
   describe(): string;
+  /** Said once to whoever asked for the best engine and did not get it: why, and how to. */
+  readonly notice?: string | undefined;
+  readonly precisions: readonly Precision[];
   supports(loss: string): boolean;
   /** Augmentations it can make views with. */
   augmentations(): AugmentationInfo[];

@@ -1,18 +1,49 @@
-import { UsageError } from '../errors.js';
+import { AnomalyClrError, UsageError } from '../errors.js';
 import type { Engine } from './engine.js';
-import { nativeEngine } from './native.js';
 
 export type * from './engine.js';
 
-/** The engines there are, best first. */
-const engines: Readonly<Record<string, (threads: number) => Engine>> = { native: nativeEngine };
+/** Which engine is wanted, and how it is to compute. What is left out is `auto`, on all cores. */
+export interface EngineChoice {
+  readonly engine?: string;
+  /** 0 is a thread for every core. */
+  readonly threads?: number;
+  readonly tfjsBackend?: 'auto' | 'node-gpu' | 'node' | 'wasm' | 'cpu';
+  readonly tfjsKernels?: 'auto' | 'native' | 'pure';
+}
+
+/** The engines there are, best first; each is loaded when it is opened. */
+const engines: Readonly<Record<string, (choice: EngineChoice) => Promise<Engine>>> = {
+  native: async ({ threads = 0 }) => (await import('./native.js')).nativeEngine(threads),
+  tfjs: async ({ threads = 0, tfjsBackend = 'auto', tfjsKernels = 'auto' }) =>
+    (await import('./tfjs/index.js')).tfjsEngine({ backend: tfjsBackend, kernels: tfjsKernels, threads }),
+};
 
 /**
- * Opens an engine by name; `auto` takes the best that works here.
+ * Opens an engine; `auto` takes the best that works here, and says in its `notice` what kept it from a better one.
+ *
  * @throws AnomalyClrError when it does not work on this machine, saying what is missing
+ * @example
+ * const engine = await openEngine({ engine: 'tfjs', tfjsBackend: 'wasm' });
  */
-export function openEngine(name: string, threads: number): Engine {
-  const open = name === 'auto' ? Object.values(engines)[0] : engines[name];
-  if (!open) throw new UsageError(`--engine ${name}: there are ${Object.keys(engines).join(', ')}`);
-  return open(threads);
+export async function openEngine(choice: EngineChoice = {}): Promise<Engine> {
+  const { engine: name = 'auto' } = choice;
+  if (name !== 'auto') {
+    if (!Object.hasOwn(engines, name))
+      throw new UsageError(`--engine ${name}: there are ${Object.keys(engines).join(', ')}`);
+    return engines[name](choice);
+  }
+  const reasons: string[] = [];
+  for (const open of Object.values(engines)) {
+    try {
+      const engine = await open(choice);
+      const notice =
+        reasons.length === 0 ? undefined : `computing on the slower engine ${engine.describe()}: ${reasons.join('; ')}`;
+      return { ...engine, notice };
+    } catch (error) {
+      if (!(error instanceof AnomalyClrError)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new AnomalyClrError(reasons.join('; '));
 }

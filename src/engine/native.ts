@@ -1,5 +1,5 @@
-import { loadAddon, type NativeRecipe } from '../addon.js';
-import { resolveRecipe, type AugmentationInfo, type Recipe, type Step } from '../config/recipe.js';
+import { loadAddon } from '../addon.js';
+import { nativeRecipe } from '../augment/native-recipe.js';
 import type { Engine } from './engine.js';
 
 /** The C++ engine. `threads` 0 means one per core. */
@@ -13,11 +13,12 @@ export function nativeEngine(threads: number): Engine {
       const { target, threads: count } = addon.info();
       return `native, ${target}, ${count} thread${count === 1 ? '' : 's'}`;
     },
+    precisions: ['f32', 'bf16', 'f64'],
     supports: loss => addon.losses().some(({ name }) => name === loss),
     augmentations: () => catalogue,
     contrastive(config, recipe) {
       const trainer = new addon.Trainer(config);
-      trainer.setRecipe(toNative(recipe, catalogue));
+      trainer.setRecipe(nativeRecipe(recipe, catalogue));
       return {
         weights: () => trainer.weights(),
         setWeights: weights => trainer.setWeights({ weights }),
@@ -58,26 +59,11 @@ export function nativeEngine(threads: number): Engine {
     augment: (recipe, view, events, { seed, epoch, index }) =>
       addon.augment({
         events,
-        recipe: toNative(recipe, catalogue),
+        recipe: nativeRecipe(recipe, catalogue),
         view,
         seed,
         epoch,
         ...(index ? { index } : {}),
       }),
   };
-}
-
-/** Names to places in the addon's list, parameters in its order. */
-function toNative(recipe: Recipe, catalogue: readonly AugmentationInfo[]): NativeRecipe {
-  const { anchor, physical, anomalous } = resolveRecipe(recipe, catalogue);
-  const steps = (chain: readonly Step[]) =>
-    chain.map(step => {
-      const augmentation = catalogue.findIndex(({ name }) => name === step.augmentation);
-      return { augmentation, parameters: Float64Array.from(catalogue[augmentation].params, p => Number(step[p.name])) };
-    });
-  return [
-    [{ weight: 1, steps: steps(anchor) }],
-    [{ weight: 1, steps: steps(physical) }],
-    anomalous.map(({ weight, steps: chain }) => ({ weight, steps: steps(chain) })),
-  ];
 }

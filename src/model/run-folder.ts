@@ -40,8 +40,11 @@ export const provenanceSchema = z.object({
 });
 export type RunProvenance = z.infer<typeof provenanceSchema>;
 
-/** Options that may differ between a run and its resumption: they change no result. */
-const free = new Set(['out', 'resume', 'threads', 'quiet', 'debug', 'json', 'config']);
+/**
+ * Options that may differ between a run and its resumption: they change no result, or as the engine does, no more of it
+ * than rounding.
+ */
+const free = new Set('out resume threads quiet debug json config engine device tfjsBackend tfjsKernels'.split(' '));
 
 /**
  * Makes the folder of a new run, or checks that an old one is resumed with the options and the data it was begun with.

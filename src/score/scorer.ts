@@ -27,7 +27,7 @@ export interface Method {
  * A trained run, ready to score events. Calls are made one at a time.
  *
  * @example
- * const scorer = await Scorer.open('runs/demo', openEngine('auto', 0));
+ * const scorer = await Scorer.open('runs/demo', await openEngine());
  * for await (const batch of readEvents('data.h5', { onBadEvent: 'fail' })) console.log(await scorer.score(batch));
  * scorer.dispose();
  */

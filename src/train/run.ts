@@ -53,9 +53,14 @@ const embedEvents = 16_384;
  * await train(parseOptions('train', { background: ['background.h5'], out: 'runs/a', epochs: '20' }));
  */
 export async function train(options: TrainOptions, version: string, watch: TrainWatch = {}): Promise<void> {
-  const engine = openEngine(options.engine, options.threads);
+  const engine = await openEngine(options);
+  if (engine.notice !== undefined) watch.info?.(engine.notice);
   if (!engine.supports(options.loss))
     throw new UsageError(`--loss ${options.loss}: the ${engine.name} engine has no such loss`);
+  if (!engine.precisions.includes(options.precision))
+    throw new UsageError(
+      `--precision ${options.precision}: the ${engine.name} engine computes in ${engine.precisions.join(', ')}`,
+    );
   const recipe = resolveRecipe(await loadRecipe(options.recipe), engine.augmentations());
   watch.info?.(`reading ${options.background.join(', ')}`);
   const loaded = await readAll(options.background, {

@@ -27,7 +27,7 @@ const config: EncoderConfig = {
   dropout: 0.2,
 };
 const row = rowLength(config);
-const engine = openEngine('native', 2);
+const engine = await openEngine({ engine: 'native', threads: 2 });
 const layout = encoderLayout(config);
 const opened: ContrastiveModel[] = [];
 let events: EventBatch;
@@ -136,7 +136,7 @@ test('weights and optimiser state go in and out unchanged, and dispose may be ca
   other.dispose();
 });
 
-test('knows its losses and augmentations, and describes itself', () => {
+test('knows its losses and augmentations, and describes itself', async () => {
   for (const loss of ['clr', 'ntxent', 'anomclr', 'anomclr+']) {
     expect([loss, engine.supports(loss)]).toEqual([loss, true]);
   }
@@ -144,9 +144,9 @@ test('knows its losses and augmentations, and describes itself', () => {
   expect(engine.supports('')).toBe(false);
   expect(engine.augmentations().map(({ name }) => name)).toContain('rotate_phi');
   expect(engine.describe()).toMatch(/^native, \w+, 2 threads$/);
-  expect(openEngine('auto', 1).name).toBe('native');
-  expect(() => openEngine('abacus', 1)).toThrow(UsageError);
-  openEngine('native', 2);
+  expect((await openEngine({ engine: 'auto', threads: 1 })).name).toBe('native');
+  await expect(openEngine({ engine: 'abacus', threads: 1 })).rejects.toThrow(UsageError);
+  await openEngine({ engine: 'native', threads: 2 });
 });
 
 test('views: the anchor is the event itself, the others are keyed by seed and epoch, not by place in the call', async () => {

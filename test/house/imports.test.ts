@@ -34,6 +34,7 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['files'] },
   { units: ['config', 'events'] },
   { units: ['read', 'model', 'addon', 'augment'], peers: true },
+  { units: ['ops'] },
   { units: ['engine'] },
   { units: ['train', 'score'], peers: true },
   { units: ['cli'] },
@@ -100,6 +101,11 @@ describe('src: who may import whom', () => {
     expect(told(imports.filter(one => one.to.startsWith('src/') && !allowed(one)))).toEqual([]);
   });
 
+  test('the benchmark is known to its command alone', () => {
+    const users = imports.filter(({ to }) => to.startsWith('bench/')).map(({ from }) => from);
+    expect(users).toEqual(['src/cli/bench.ts']);
+  });
+
   test('no two files need each other to load', () => {
     const needs = new Map(sources.map(path => [path, [] as string[]]));
     for (const { from, to, typeOnly } of imports) if (!typeOnly && needs.has(to)) needs.get(from)?.push(to);
@@ -116,6 +122,7 @@ describe('src: who may import whom', () => {
     ['echarts', (from: string) => from.startsWith('src/report/')],
     ['commander', (from: string) => from.startsWith('src/cli/')],
     ['cli-progress', (from: string) => from === 'src/cli/progress.ts'],
+    ['@tensorflow', (from: string) => ['src/ops/tf.ts', 'src/ops/backend.ts'].includes(from)],
     ['yaml', (from: string) => from === 'src/config/config-file.ts'],
   ])('%s has one door', (name, door) => {
     const users = imports.filter(({ to }) => to === name || to.startsWith(`${name}/`));

@@ -56,7 +56,7 @@ function reference({ preparation, widths, weights }: DetectorWeights, x: Floats)
 test.each(['none', 'standardise', 'whiten'] as const)('%s: scores are those of the formula', async kind => {
   const trained = detector(kind);
   expect(trained.preparation.outputs).toBe(kind === 'whiten' ? 4 : 5);
-  const one = new Detector(openEngine('native', 1), trained);
+  const one = new Detector(await openEngine({ engine: 'native', threads: 1 }), trained);
   expect(one.inputs).toBe(5);
   const got = await one.score(rows);
   one.dispose();

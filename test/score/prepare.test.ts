@@ -4,7 +4,7 @@ import { Draws } from '../../src/events/philox.js';
 import { openEngine } from '../../src/engine/index.js';
 import { fitPreparation, type Preparation } from '../../src/score/prepare.js';
 
-const engine = openEngine('native', 2);
+const engine = await openEngine({ engine: 'native', threads: 2 });
 const prepare = (preparation: Preparation, x: Floats) => engine.prepare(preparation, x);
 const n = 500;
 /** [n, 3]: correlated, of very different scales, far from 0. */

@@ -14,7 +14,7 @@ import { paddedEvents, particles, temporaryFolder, writeRaw } from '../read/craf
 import { sample } from '../support/cli.js';
 
 const at = temporaryFolder();
-const engine = openEngine('native', 2);
+const engine = await openEngine({ engine: 'native', threads: 2 });
 const signals = 300;
 let signal: EventBatch;
 

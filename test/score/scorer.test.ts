@@ -25,7 +25,7 @@ const config: EncoderConfig = {
   headNorm: true,
   dropout: 0.2,
 };
-const engine = openEngine('native', 2);
+const engine = await openEngine({ engine: 'native', threads: 2 });
 const weights = initialWeights(encoderLayout(config), 3, 'f64');
 let events: EventBatch;
 beforeAll(async () => {

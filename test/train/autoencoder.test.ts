@@ -5,7 +5,7 @@ import { Draws } from '../../src/events/philox.js';
 import { Detector } from '../../src/score/detector.js';
 import { pick, trainDetector, type DetectorOptions } from '../../src/train/autoencoder.js';
 
-const engine = openEngine('native', 1);
+const engine = await openEngine({ engine: 'native', threads: 1 });
 const features = 6;
 const n = 600;
 /** Points near a curved surface of two dimensions, in six. [n, 6] */
@@ -54,11 +54,11 @@ test('what breaks the pattern scores far above what it learned', async () => {
 test('the same seed gives the same weights on any number of threads, another seed others', async () => {
   const short = { epochs: 3 };
   const { weights, history } = await train(short);
-  const again = await train(short, openEngine('native', 2));
+  const again = await train(short, await openEngine({ engine: 'native', threads: 2 }));
   expect(again.weights).toEqual(weights);
   expect(again.history).toEqual(history);
   expect((await train({ ...short, seed: 2 })).weights).not.toEqual(weights);
-  openEngine('native', 1);
+  await openEngine({ engine: 'native', threads: 1 });
 });
 
 /** An engine whose detector reports these validation losses; `after[e]` are its weights at the end of epoch e. */

@@ -32,7 +32,7 @@ const encoder = {
 
 /** Trains with an engine whose loss is what `spoil` makes of the step's number and its loss. */
 async function trainWith(name: string, spoil: (step: number, loss: number) => number) {
-  const engine = openEngine('native', 1);
+  const engine = await openEngine({ engine: 'native', threads: 1 });
   const { batch: events } = await readAll([sample('background_train')], { onBadEvent: 'fail', maxEvents: 640 });
   const spoiled: Engine = {
     ...engine,

@@ -26,7 +26,7 @@ const config: EncoderConfig = {
 };
 const layout = encoderLayout(config);
 const phiColumn = 2;
-const engine = openEngine('native', 1);
+const engine = await openEngine({ engine: 'native', threads: 1 });
 const index = Int32Array.from({ length: 200 }, (_, i) => i);
 let events: EventBatch;
 beforeAll(async () => {

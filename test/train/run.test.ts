@@ -29,7 +29,7 @@ const of = (folder: string, kind: string): any[] => lines(folder).filter(line =>
 
 async function scores(folder: string): Promise<Float32Array> {
   const { batch } = await readAll([sample('Ato4l')], { onBadEvent: 'fail', maxEvents: 50 });
-  const scorer = await Scorer.open(folder, openEngine('native', 1));
+  const scorer = await Scorer.open(folder, await openEngine({ engine: 'native', threads: 1 }));
   const result = await scorer.score(batch);
   scorer.dispose();
   return result;
