@@ -97,7 +97,7 @@ const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
     const keeps = dropout && keepTensors(layout, buckets, heads, dropout);
     const saved: Tensor[] = [];
     const outs = buckets.map((bucket, i) => {
-      const [q, k, v] = splitHeads(x, bucket, heads);
+      const [q, k, v] = splitHeads(x, bucket, heads, 3);
       if (alone(bucket)) return mergeHeads(keeps ? tf.mul(v, keeps[i]) : v);
       let logits = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(width));
       if (biased) logits = tf.add(logits, ofKeys(b, bucket));
@@ -109,35 +109,29 @@ const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
     save([...saved, ...(keeps ?? [])]);
     return {
       value: joined(outs, [0, heads * width]),
-      gradFunc: (dy, given) => {
-        const dout = dy as Tensor2D;
+      gradFunc: (dy: Tensor2D, given: Tensor[]) => {
         const rest = [...(given as Tensor4D[])];
         const kept = keeps ? rest.splice(-buckets.length) : undefined;
         const dbias: Tensor[] = [];
         const dqkv = buckets.map((bucket, i) => {
-          const [dmixed] = splitHeads(dout, bucket, heads, 1);
+          const [dmixed] = splitHeads(dy, bucket, heads, 1);
           if (alone(bucket)) {
-            const dv = mergeHeads(kept ? tf.mul(dmixed, kept[i]) : dmixed);
             dbias.push(tf.zeros([bucket.events]));
-            return tf.pad(dv, [
-              [0, 0],
-              [2 * heads * width, 0],
-            ]);
+            const none = tf.zerosLike(dmixed);
+            return joinHeads([none, none, kept ? tf.mul(dmixed, kept[i]) : dmixed]);
           }
           const [q, k, v, probs] = rest.splice(0, 4);
           const dropped = kept ? tf.mul(probs, kept[i]) : probs;
-          const dv = tf.matMul(dropped, dmixed, true, false);
-          const dprobs = tf.matMul(dmixed, v, false, true);
-          const weighed = tf.mul(dropped, dprobs);
+          const weighed = tf.mul(dropped, tf.matMul(dmixed, v, false, true));
           // softmax: dlogit = p (dp - sum p dp); with dropout both carry its factors
           const dlogits = tf.sub(weighed, tf.mul(probs, tf.sum(weighed, 3, true)));
           if (biased) dbias.push(tf.reshape(tf.sum(tf.sum(dlogits, 2), 1), [bucket.events * bucket.slots]));
-          const scaled = tf.mul(dlogits, 1 / Math.sqrt(width));
-          const dq = tf.matMul(scaled, k);
-          const dk = tf.matMul(scaled, q, true, false);
-          return tf.concat([mergeHeads(dq), mergeHeads(dk), mergeHeads(dv)], 1);
+          const scaled: Tensor4D = tf.mul(dlogits, 1 / Math.sqrt(width));
+          const dv = tf.matMul(dropped, dmixed, true, false);
+          return joinHeads([tf.matMul(scaled, k), tf.matMul(scaled, q, true, false), dv]);
         });
-        return [joined(dqkv, [0, 3 * heads * width]), biased ? joined(dbias, [0]) : tf.zeros([layout.rows])];
+        const dkeyBias = biased ? joined(dbias, [0]) : tf.zeros([layout.rows]);
+        return [joined(dqkv, [0, 3 * heads * width]), dkeyBias];
       },
     };
   });
@@ -147,18 +141,27 @@ const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
 /** The one object of an event attends to itself whatever the logits. */
 const alone = ({ slots }: Bucket): boolean => slots === 1;
 
-function joined(parts: Tensor[], empty: [number] | [number, number]): Tensor {
-  return parts.length === 0 ? tf.zeros<tf.Rank>(empty) : tf.concat(parts, 0);
+function joined<T extends Tensor>(parts: T[], empty: [number] | [number, number]): T {
+  return (parts.length === 0 ? tf.zeros<tf.Rank>(empty) : tf.concat(parts, 0)) as T;
 }
 
-/** The rows of a bucket as `parts` tensors [events, heads, slots, width]. */
-function splitHeads(x: Tensor2D, { first, events, slots }: Bucket, heads: number, parts = 3): Tensor4D[] {
-  const wide = x.shape[1];
-  const rows = events * slots === x.shape[0] ? x : tf.slice(x, [first, 0], [events * slots, wide]);
-  const pieces = parts === 1 ? [rows] : tf.split(rows, parts, 1);
-  return pieces.map(piece =>
-    tf.transpose(tf.reshape(piece, [events, slots, heads, wide / parts / heads]), [0, 2, 1, 3]),
-  );
+/**
+ * The rows of a bucket, for each of the `parts` blocks of columns of x [events, heads, slots, width]. Rows are cut out
+ * first: that is a copy of memory everywhere, and some backends are slow to cut columns, or to cut much out of a lot.
+ */
+function splitHeads(x: Tensor2D, { first, events, slots }: Bucket, heads: number, parts: number): Tensor4D[] {
+  const d = x.shape[1] / parts;
+  const rows = events * slots;
+  const cut = tf.slice(x, [first, 0], [rows, parts * d]);
+  const apart = parts === 1 ? [cut] : tf.unstack(tf.transpose(tf.reshape(cut, [rows, parts, d]), [1, 0, 2]));
+  return apart.map(part => tf.transpose(tf.reshape(part, [events, slots, heads, d / heads]), [0, 2, 1, 3]));
+}
+
+/** Back: q, k and v of a bucket to its rows [events * slots, 3d]. */
+function joinHeads(qkv: Tensor[]): Tensor2D {
+  const parts = qkv.map(mergeHeads);
+  const [rows, d] = parts[0].shape;
+  return tf.reshape(tf.transpose(tf.stack(parts), [1, 0, 2]), [rows, 3 * d]);
 }
 
 /** Back to [events * slots, heads * width]. */

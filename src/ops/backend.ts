@@ -35,8 +35,11 @@ const backends: Readonly<Record<BackendName, { id: string; needs?: string; bucke
   cpu: { id: 'cpu', bucketRows: 1, add: 'install the packages of this project again' },
 };
 
-/** What says how to get a backend that is missing. */
+/** How to get a backend that is missing. */
 export const howToAdd = (name: BackendName): string => backends[name].add;
+
+/** The package that a backend comes from, where it has one of its own. */
+export const nodePackage = (name: BackendName): string | undefined => backends[name].needs;
 
 let loadedNode: BackendName | undefined;
 

@@ -2,6 +2,7 @@ import { loadAddon } from '../addon.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import type { Kernels } from './attention.js';
 import { pureLosses, type PureLoss } from './losses.js';
+import { product } from './product.js';
 import { unitRows } from './rows.js';
 import tf, { type Scalar, type Tensor1D, type Tensor2D } from './tf.js';
 
@@ -110,7 +111,7 @@ function logSumExpOfNegatives(unit: Tensor2D, inverseTemperature: number): Tenso
   const tiles = Array.from({ length: Math.ceil(all / tileRows) }, (_, t) => t * tileRows);
   const logits = (u: Tensor2D, first: number): Tensor2D => {
     const rows = Math.min(tileRows, all - first);
-    const cosines = tf.matMul(tf.slice(u, [first, 0], [rows, -1]), u, false, true);
+    const cosines = product(tf.slice(u, [first, 0], [rows, -1]), u, false, true);
     const marked = (shift: number) =>
       tf.oneHot(
         tf.tensor1d(
@@ -140,7 +141,7 @@ function logSumExpOfNegatives(unit: Tensor2D, inverseTemperature: number): Tenso
             const p = tf.exp(tf.sub(logits(unitAgain, first), column(lse)));
             const weights = tf.mul(p, column(scaled as Tensor1D)) as Tensor2D;
             const rows = tf.slice(unitAgain, [first, 0], [size[0], -1]);
-            return [tf.matMul(weights, unitAgain), tf.matMul(weights, rows, true, false)] as [Tensor2D, Tensor2D];
+            return [product(weights, unitAgain), product(weights, rows, true, false)];
           });
           spread = spread ? tf.add(spread, others) : others;
           return mine;

@@ -91,7 +91,10 @@ export function sumOfEvents(x: Tensor2D, { rows, buckets }: TokenLayout): Tensor
         .filter(({ slots }) => slots > 0)
         .map(({ events, slots, firstEvent }) =>
           tf.reshape(
-            tf.tile(tf.reshape(tf.slice(dy as Tensor2D, [firstEvent, 0], [events, d]), [events, 1, d]), [1, slots, 1]),
+            tf.mul(
+              tf.reshape(tf.slice(dy as Tensor2D, [firstEvent, 0], [events, d]), [events, 1, d]),
+              tf.ones([1, slots, 1]),
+            ),
             [events * slots, d],
           ),
         );

@@ -1,9 +1,9 @@
 import type { NativePreparation } from '../../addon.js';
 import { autoencoderLayout } from '../../model/layout.js';
 import { makeCurrent } from '../../ops/backend.js';
+import { linear } from '../../ops/product.js';
 import tf, { type Tensor, type Tensor1D, type Tensor2D } from '../../ops/tf.js';
 import type { AutoencoderConfig, AutoencoderModel, Floats } from '../engine.js';
-import { linear } from './encoder.js';
 import { Parameters, type Weights } from './parameters.js';
 import type { Surroundings } from './trainer.js';
 

@@ -1,6 +1,7 @@
 import type { EncoderConfig, TokenRows } from '../../addon.js';
 import { attention, type Kernels, type ProbabilityDropout } from '../../ops/attention.js';
 import { layOut, type TokenLayout } from '../../ops/layout.js';
+import { linear } from '../../ops/product.js';
 import { layerNorm, sumOfEvents, takeRows } from '../../ops/rows.js';
 import tf, { type Tensor, type Tensor1D, type Tensor2D } from '../../ops/tf.js';
 import type { Weights } from './parameters.js';
@@ -29,11 +30,6 @@ export function layOutTokens({ x, offsets }: TokenRows, features: number, bucket
     for (let f = 0; f < features; f++) rows[row * features + f] = x[object * features + f];
   });
   return { layout, x: rows };
-}
-
-/** y = x W^T + b. */
-export function linear(x: Tensor2D, weight: Tensor, bias: Tensor): Tensor2D {
-  return tf.add(tf.matMul(x, weight as Tensor2D, false, true), bias);
 }
 
 /**
