@@ -60,7 +60,18 @@ export function latencyTables(figures: readonly CaseFigures[]): Html | null {
   })}`;
 }
 
-const heads = ['on', 'batch', 'per second', 'slowest … fastest', 'p50', 'p99', 'MiB', 'of peak', 'over best pure'];
+const heads = [
+  'on',
+  'batch',
+  'threads',
+  'per second',
+  'slowest … fastest',
+  'p50',
+  'p99',
+  'MiB',
+  'of peak',
+  'over best pure',
+];
 
 /** Every measurement, case after case. */
 export function caseTable(figures: readonly CaseFigures[]): Html {
@@ -89,6 +100,7 @@ function row(one: BenchCase, all: readonly BenchCase[]): Html {
   const share = one.share_of_peak;
   const cells: Content[] = [
     number(one.batch),
+    one.threads,
     rate(one),
     `${number(min)} … ${number(max)}`,
     duration(us.p50),

@@ -94,6 +94,7 @@ const readableDate = (date: string): string =>
 
 function summary({ machine }: BenchReport, figures: readonly CaseFigures[]): Html {
   const found = cards(figures);
+  const compared = summaryTable(figures);
   return html`<p class="lead">${lead(figures)} Measured on ${machine.cpu} on ${readableDate(machine.date)}.</p>
     ${
       found.length > 0 &&
@@ -101,18 +102,23 @@ function summary({ machine }: BenchReport, figures: readonly CaseFigures[]): Htm
         ${found.map(({ figure, words }) => html`<li><strong>${figure}</strong>${words}</li>`)}
       </ul>`
     }
-    ${summaryTable(figures)}
-    <p>
-      Pure is TensorFlow.js as it comes, the best of its backends that work here; with native kernels it takes views,
-      attention and losses from the addon. Ratios are of median throughputs at one batch and ${threadWords(figures)}.
-    </p>`;
+    ${
+      compared &&
+      html`${compared}
+        <p>
+          Pure is TensorFlow.js as it comes, the best of its backends that work here; with native kernels it takes
+          views, attention and losses from the addon. Ratios are of median throughputs at one batch,
+          ${threadWords(figures)}.
+        </p>`
+    }`;
 }
 
+/** TensorFlow.js on wasm and cpu has one thread, whatever the others have. */
 function threadWords(figures: readonly CaseFigures[]): string {
-  const counts = [...new Set(figures.flatMap(({ all }) => all.map(({ threads }) => threads)))];
-  return counts.length === 1
-    ? `${counts[0]} thread${counts[0] === 1 ? '' : 's'}`
-    : 'as many threads as each case tells';
+  const counts = new Set(figures.flatMap(({ all }) => all.map(({ threads }) => threads)));
+  const [only] = counts;
+  if (counts.size > 1) return 'on the threads that the table of all measurements tells';
+  return `on ${only} thread${only === 1 ? '' : 's'}`;
 }
 
 /** The page in a sentence: native training over the best pure TensorFlow.js, or what keeps from saying that. */
