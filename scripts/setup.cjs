@@ -34,7 +34,13 @@ function installPackages() {
   if (packagesCurrent()) return;
   say('installing packages (npm ci)');
   // The native engine is built below, where its outcome is told.
-  const env = { ...process.env, ANOMALYCLR_NATIVE: 'skip', npm_config_update_notifier: 'false' };
+  // onnxruntime-node, for the benchmark alone, would fetch CUDA libraries.
+  const env = {
+    ...process.env,
+    ANOMALYCLR_NATIVE: 'skip',
+    npm_config_update_notifier: 'false',
+    npm_config_onnxruntime_node_install: 'skip',
+  };
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const options = { env, stdio: ['ignore', 'ignore', 'inherit'] };
   const npm = process.env.npm_execpath;
@@ -83,7 +89,7 @@ function markedTests(mark) {
 
 function compile() {
   const mark = 'dist/.built';
-  if (!outdated(mark, ['src', 'tsconfig.json', 'tsconfig.build.json'])) return;
+  if (!outdated(mark, ['src', 'bench', 'tsconfig.json', 'tsconfig.build.json'])) return;
   say('compiling TypeScript');
   const started = new Date();
   fs.rmSync(at('dist'), { recursive: true, force: true });

@@ -2,7 +2,9 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import process from 'node:process';
 import { loadAddon } from '../addon.js';
 import type { DoctorOptions } from '../config/schema.js';
+import { openEngine } from '../engine/index.js';
 import { AnomalyClrError } from '../errors.js';
+import { examineBackends } from '../ops/examine.js';
 import type { Context } from './commands.js';
 
 type Native = ({ built: true } & ReturnType<ReturnType<typeof loadAddon>['info']>) | { built: false; problem: string };
@@ -15,10 +17,13 @@ interface Diagnosis {
   /** Bytes. */
   memory: { total: number; free: number };
   native: Native;
+  tfjs: Awaited<ReturnType<typeof examineBackends>>;
+  /** What `--engine auto` takes. */
+  engine: string;
 }
 
 /** `anomalyclr doctor`: what this machine has, what is used, what is missing and how to get it. */
-export function run(options: DoctorOptions, { output, version }: Context): Promise<void> {
+export async function run(options: DoctorOptions, { output, version }: Context): Promise<void> {
   const diagnosis: Diagnosis = {
     version,
     node: process.versions.node,
@@ -26,10 +31,11 @@ export function run(options: DoctorOptions, { output, version }: Context): Promi
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { total: totalmem(), free: freemem() },
     native: examineNative(),
+    tfjs: await examineBackends(),
+    engine: (await openEngine({ threads: options.threads })).describe(),
   };
   if (options.json) output.json(diagnosis);
   else output.result(format(diagnosis));
-  return Promise.resolve();
 }
 
 function examineNative(): Native {
@@ -41,7 +47,7 @@ function examineNative(): Native {
   }
 }
 
-function format({ version, node, platform, cpu, memory, native }: Diagnosis): string {
+function format({ version, node, platform, cpu, memory, native, tfjs, engine }: Diagnosis): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const rows: [string, string][] = [
     ['anomalyclr', version],
@@ -56,6 +62,9 @@ function format({ version, node, platform, cpu, memory, native }: Diagnosis): st
       ['CPU target', `${native.target}, of ${native.targets}`],
     );
   else rows.push(['native engine', `missing: ${native.problem}`]);
+  for (const [name, found] of Object.entries(tfjs.backends))
+    rows.push([`TensorFlow.js ${name}`, found.works ? found.describe : `missing: ${found.missing}`]);
+  rows.push(['computes on', engine]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }

@@ -74,6 +74,11 @@ test('doctor tells of this machine, as text and as JSON', async () => {
   expect(JSON.parse(json.stdout)).toMatchObject({
     node: process.versions.node,
     native: { built: expect.any(Boolean) },
+    tfjs: {
+      version: '4.22.0',
+      backends: { cpu: { works: true }, wasm: { works: true }, node: { works: expect.any(Boolean) } },
+    },
+    engine: expect.stringMatching(/^(native|tfjs), /),
   });
 });
 

@@ -38,7 +38,7 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['engine'] },
   { units: ['train', 'score'], peers: true },
   { units: ['cli'] },
-  { units: ['index'] },
+  { units: ['index', 'tfjs'] },
 ];
 /** Beside the layers: they see plain data only, and anyone from `engine` up may use them. */
 const plain = ['evaluate', 'report'];
