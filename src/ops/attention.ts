@@ -135,7 +135,7 @@ const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
       },
     };
   });
-  return run(input, bias) as Tensor2D;
+  return run(input, bias);
 };
 
 /** The one object of an event attends to itself whatever the logits. */

@@ -26,5 +26,5 @@ export function linear(x: Tensor2D, weight: Tensor, bias: Tensor): Tensor2D {
       },
     };
   });
-  return run(x, weight, bias) as Tensor2D;
+  return run(x, weight, bias);
 }
