@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util';
 import { packageRoot } from '../src/addon.js';
 import { AnomalyClrError } from '../src/errors.js';
 import { writeAtomically } from '../src/files.js';
-import { ask, type Timed } from './ask.js';
+import { ask, failed, type CaseAt, type Timed } from './ask.js';
 import { cases } from './cases.js';
+import { median } from './timing.js';
 
 interface Ours {
   readonly name: string;
@@ -75,8 +76,8 @@ const bars: Bar[] = [
   { what: 'scoring file to file, a core, ONNX Runtime at 1', ours: { name: 'score-files', batch: 32_768, threads: 1 }, peer: onnx(1), bar: 4, ...ratio },
   { what: 'scoring file to file, a core, ONNX Runtime at 64', ours: { name: 'score-files', batch: 32_768, threads: 1 }, peer: onnx(64), bar: 4, ...ratio },
   { what: 'scoring file to file, best PyTorch, bf16', ours: { name: 'score-files', batch: 32_768, threads: 2, precision: 'bf16' }, peer: torch('--mode', 'best', '--task', 'score', '--batch', '1024', '--dtype', 'bf16'), bar: 1.7, ...ratio },
-  { what: 'scoring one event, p50', ours: { name: 'score-one', batch: 1, threads: 1 }, figure: t => t.rates.latency_us?.p50 ?? NaN, unit: 'us', bar: 100, least: false },
-  { what: 'scoring one event, p99', ours: { name: 'score-one', batch: 1, threads: 1 }, figure: t => t.rates.latency_us?.p99 ?? NaN, unit: 'us', bar: 250, least: false },
+  { what: 'scoring one event, p50', ours: { name: 'score-one', batch: 1, threads: 1 }, figure: t => t.rates.latency_us.p50, unit: 'us', bar: 100, least: false },
+  { what: 'scoring one event, p99', ours: { name: 'score-one', batch: 1, threads: 1 }, figure: t => t.rates.latency_us.p99, unit: 'us', bar: 250, least: false },
   ...[512, 2048].map((batch): Bar => ({ what: `two threads over one, f32 step ${batch}`, ours: step(batch), over: step(batch, undefined, 1), bar: 1.85, ...ratio })),
   { what: 'two threads over one, bf16 step 512', ours: step(512, 'bf16'), over: step(512, 'bf16', 1), bar: 1.85, ...ratio },
   { what: 'resident memory of training, batch 4096', ours: step(4096), bar: 1500, ...megabytes },
@@ -84,22 +85,26 @@ const bars: Bar[] = [
 
 /** One timing of a case of ours, in a process of its own; checked against its reference the first time. */
 async function time({ name, batch, precision, threads, model = '' }: Ours): Promise<Timed> {
-  const index = cases().findIndex(
-    c => c.name === name && c.batch === batch && c.precision === precision && c.model.includes(model),
-  );
-  const problem = (answer: object | undefined): never => {
-    const why = answer && 'problem' in answer ? answer.problem : 'its process gave no times';
-    throw new AnomalyClrError(`${name}, batch ${batch}: ${String(why)}`);
+  const one = cases.find(c => c.name === name && c.model.includes(model));
+  if (!one) throw new AnomalyClrError(`there is no case ${name} on ${model}`);
+  const at: CaseAt = {
+    name,
+    model: one.model,
+    batch,
+    subject: { engine: 'native', precision: precision ?? 'f32' },
+    threads,
   };
-  if (!checked.has(index)) {
-    const answer = await ask('check', index, threads);
-    if (answer && 'problem' in answer) problem(answer);
-    checked.add(index);
-  }
-  const answer = await ask('time', index, threads);
-  return answer && !('problem' in answer) ? answer : problem(answer);
+  const answered = async <W extends 'check' | 'time'>(what: W) => {
+    const answer = await ask<W>({ what, ...at, seconds: 1.5 });
+    if (failed(answer)) throw new AnomalyClrError(`${name}, batch ${batch}: ${answer.problem}`);
+    return answer;
+  };
+  const key = JSON.stringify(at);
+  if (!checked.has(key)) await answered('check');
+  checked.add(key);
+  return answered('time');
 }
-const checked = new Set<number>();
+const checked = new Set<string>();
 
 /** Events/s that a peer reports in the JSON of its last line; undefined where it cannot run here. */
 function timePeer(python: string, [kind, ...args]: readonly string[]): number | undefined {
@@ -115,7 +120,6 @@ function timePeer(python: string, [kind, ...args]: readonly string[]): number | 
   return (JSON.parse(stdout.trim().split('\n').at(-1)!) as { events_per_s: number }).events_per_s;
 }
 
-const median = (x: readonly number[]): number => [...x].sort((a, b) => a - b)[x.length >> 1];
 const short = (x: number): string => (Math.abs(x) >= 100 ? Math.round(x).toLocaleString('en') : x.toPrecision(3));
 
 async function main(): Promise<void> {

@@ -1,21 +1,40 @@
-import { Bench } from 'tinybench';
 import type { Engine, Floats } from '../src/engine/index.js';
 import { AnomalyClrError } from '../src/errors.js';
+import type { Subject } from './subjects.js';
 
-/** One thing that is measured. */
+/** Batches at which a case is measured on a subject. */
+export interface Batches {
+  /** In a run without options. */
+  readonly usual: readonly number[];
+  /** With --full, which also has the usual ones. */
+  readonly full: readonly number[];
+  /** Minutes each: only where asked for by name and batch. They are not checked, being larger ones of the others. */
+  readonly long?: readonly number[];
+}
+
+/** One thing that is measured, on every subject that can do it. */
 export interface Case {
-  /** Cases of one name differ in `batch` or `model`. */
+  /** Cases of one name differ in `model`. */
   readonly name: string;
-  /** Events of one call. */
-  readonly batch: number;
   /** What it runs on, in words. */
   readonly model: string;
-  /** f32 unless said otherwise. */
-  readonly precision?: 'bf16';
-  /** Runs for minutes: only where it is asked for by its whole name. */
-  readonly long?: true;
+  /** What the batch counts: events unless said otherwise. */
+  readonly counts?: 'operations';
+  /** Undefined where a subject cannot do it. */
+  batches(subject: Subject): Batches | undefined;
   /** Prepares it, outside of what is timed. */
-  open(engine: Engine): Promise<Opened>;
+  open(place: Place): Promise<Opened>;
+}
+
+/** Where and at what size a case is opened. */
+export interface Place {
+  readonly subject: Subject;
+  readonly batch: number;
+  readonly threads: number;
+  /** The engine of the subject, which ONNX Runtime has none of. */
+  readonly engine: () => Engine;
+  /** The native engine, whose float64 results are the reference; undefined where it is not built. */
+  readonly reference: () => Promise<Engine | undefined>;
 }
 
 export interface Opened {
@@ -24,41 +43,7 @@ export interface Opened {
   /** Operations of the dense layers in one call, two for a multiply-add: what is held against the machine's peak. */
   readonly flop?: number;
   /** Compares what the call gives with a reference. @throws AnomalyClrError where it is further off than it may be */
-  check(): Promise<void>;
-}
-
-/** Rates of the calls of one case. */
-export interface Rates {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-  /** Calls that were timed. */
-  readonly runs: number;
-  /** How long a call takes, where it is of one event: median and 99th percentile, microseconds. */
-  readonly latency_us?: { readonly p50: number; readonly p99: number };
-}
-
-/**
- * Times calls of `run` for 1.5 s, five at least, after a warm-up; events/s of the median, slowest and fastest. A long case
- * is called once.
- */
-export async function time(run: () => Promise<unknown>, batch: number, long = false): Promise<Rates> {
-  const bench = new Bench(
-    long
-      ? { iterations: 1, time: 0, warmup: false, throws: true }
-      : { iterations: 5, time: 1500, warmupIterations: 2, warmupTime: 300, throws: true },
-  );
-  const task = bench.add('case', run, { async: true }).tasks[0];
-  await bench.run();
-  if (task.result.state !== 'completed') throw new AnomalyClrError(`the timing ended as ${task.result.state}`);
-  const { p50, p99, min, max, samplesCount } = task.result.latency; // ms
-  return {
-    median: (batch * 1000) / p50,
-    min: (batch * 1000) / max,
-    max: (batch * 1000) / min,
-    runs: samplesCount,
-    ...(batch === 1 ? { latency_us: { p50: p50 * 1000, p99: p99 * 1000 } } : {}),
-  };
+  check(reference: Engine): Promise<void>;
 }
 
 /**
@@ -84,4 +69,33 @@ export function agree(
     );
 }
 
+/** What a result in that precision may differ from its float64 reference by. */
+export const toleranceOf = ({ precision }: Subject): number => (precision === 'bf16' ? 2e-2 : 1e-5);
+
 export const doubles = (x: Floats): Float64Array => Float64Array.from(x);
+
+/** Arrays of a calculation, each with its name. */
+export type Results = Readonly<Record<string, Floats>>;
+
+/** One operation on one subject: the timed call, and what it comes to. */
+export interface Operation {
+  readonly run: () => Promise<unknown>;
+  readonly results: () => Promise<Results>;
+}
+
+/** An operation as a case, each result of it compared with that of the same in float64. */
+export function openOperation(
+  { run, results }: Operation,
+  subject: Subject,
+  inDouble: () => Results | Promise<Results>,
+  flop?: number,
+): Opened {
+  return {
+    run,
+    ...(flop === undefined ? {} : { flop }),
+    async check() {
+      const [got, want] = [await results(), await inDouble()];
+      for (const [name, values] of Object.entries(want)) agree(name, got[name], values, toleranceOf(subject));
+    },
+  };
+}

@@ -1,54 +1,63 @@
 import { loadAddon, type Floats } from '../src/addon.js';
-import { Draws } from '../src/events/philox.js';
-import { agree, doubles, type Case } from './case.js';
+import { optionMeta } from '../src/config/option.js';
+import { commandSchemas } from '../src/config/schema.js';
+import { doubles, openOperation, type Batches, type Case, type Results } from './case.js';
+import { random } from './random.js';
+import { isSlow, type Subject } from './subjects.js';
 
 const dim = 160;
+const temperature = 0.1;
+/** The one whose curve a run without options draws; of the others it has one batch. */
+const first = 'anomclr';
+
+/** Rows of an event and of its views. */
+export interface LossInput {
+  readonly loss: string;
+  readonly z: Float32Array;
+  readonly zPhysical: Float32Array;
+  readonly zAnomalous: Float32Array;
+  readonly events: number;
+  readonly dim: number;
+  readonly temperature: number;
+}
 
 /** Value and gradients of a loss. */
-function loss(name: string, events: number, long = false): Case {
-  return {
-    ...(long ? { long } : {}),
-    name: `loss-${name}`,
-    batch: events,
-    model: `${dim} dimensions`,
-    open() {
-      const addon = loadAddon();
-      // an event and its physical view lie close together, as in training
-      const [z, noise, zAnomalous] = [1, 2, 3].map(stream => random(events * dim, stream));
-      const zPhysical = z.map((value, i) => value + 0.3 * noise[i]);
-      const call = (cast: (x: Float32Array) => Floats) =>
-        addon.contrastiveLoss({
-          loss: name,
-          z: cast(z),
-          zPhysical: cast(zPhysical),
-          zAnomalous: cast(zAnomalous),
-          events,
-          dim,
-          temperature: 0.1,
-        });
-      return Promise.resolve({
-        // cosines twice, and the gradient's product: 2N x 2N x dim each
-        ...(name === 'anomclr' || name === 'clr' ? { flop: 3 * 2 * (2 * events) ** 2 * dim } : {}),
-        run: () => call(x => x),
-        async check() {
-          const [got, want] = [await call(x => x), await call(doubles)];
-          agree('loss', [got.loss], [want.loss], 1e-5);
-          got.gradients.forEach((gradient, view) =>
-            agree(`gradient of view ${view}`, gradient, want.gradients[view], 1e-5),
-          );
-        },
-      });
-    },
-  };
+const lossCase = (loss: string): Case => ({
+  name: `loss-${loss}`,
+  model: `${dim} dimensions`,
+  batches: subject => batchesOf(loss, subject),
+  async open({ subject, batch: events }) {
+    // an event and its physical view lie close together, as in training
+    const [z, noise, zAnomalous] = [1, 2, 3].map(stream => random(events * dim, stream));
+    const zPhysical = z.map((value, i) => value + 0.3 * noise[i]);
+    const input: LossInput = { loss, z, zPhysical, zAnomalous, events, dim, temperature };
+    const native = async (cast: (x: Float32Array) => Floats, precision: object): Promise<Results> => {
+      const views = { z: cast(z), zPhysical: cast(zPhysical), zAnomalous: cast(zAnomalous) };
+      const { loss: value, gradients } = await loadAddon().contrastiveLoss({ ...input, ...views, ...precision });
+      return {
+        loss: Float64Array.of(value),
+        ...Object.fromEntries(gradients.map((g, view) => [`gradient ${view}`, g])),
+      };
+    };
+    const run = () => native(x => x, subject.precision === 'bf16' ? { precision: 'bf16' } : {});
+    const operation =
+      subject.engine === 'tfjs' ? await (await import('./on-tfjs.js')).lossOn(subject, input) : { run, results: run };
+    // cosines twice, and the gradient's product: 2N x 2N x dim each
+    const flop = loss === 'anomclr' || loss === 'clr' ? 3 * 2 * (2 * events) ** 2 * dim : undefined;
+    return openOperation(operation, subject, () => native(doubles, {}), flop);
+  },
+});
+
+function batchesOf(loss: string, subject: Subject): Batches | undefined {
+  if (subject.engine === 'onnxruntime') return undefined;
+  const native = subject.engine === 'native';
+  const sizes = [16, 128, 512, 2048, 4096, 16_384];
+  const usual = loss === first && !isSlow(subject) ? [512, 2048] : native && subject.precision === 'f32' ? [512] : [];
+  const long = loss === first && native && subject.precision === 'f32' ? { long: [65_536] } : {};
+  return { usual, full: isSlow(subject) ? sizes.slice(0, 3) : sizes, ...long };
 }
 
-function random(count: number, stream: number): Float32Array {
-  const draws = new Draws(1, 0, 0, stream);
-  return Float32Array.from({ length: count }, () => draws.uniform() - 0.5);
-}
-
-export const losses = (): Case[] =>
-  loadAddon()
-    .losses()
-    .flatMap(({ name }) => [512, 4096].map(events => loss(name, events)))
-    .concat(loss('anomclr', 65_536, true));
+/** The losses that `train` takes; their list is that of its option. */
+export const losses: Case[] = (optionMeta.get(commandSchemas.train.shape.loss)?.allowed ?? '')
+  .split(' | ')
+  .map(lossCase);

@@ -26,5 +26,6 @@ export const commands: { readonly [C in CommandName]: Command<C> } = {
   train: { summary: 'learn from background events: scale, encoder, detector', load: () => import('./train.js') },
   score: { summary: 'one anomaly score for each event', load: () => import('./score.js') },
   evaluate: { summary: 'how well a run finds given signals', load: () => import('./evaluate.js') },
+  bench: { summary: 'how fast each way to compute is here', load: () => import('./bench.js') },
   doctor: { summary: 'what this machine has, and what is missing', load: () => import('./doctor.js') },
 };

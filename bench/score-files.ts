@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { DomainBuilder, inDomain } from '../src/events/domain.js';
+import { take } from '../src/events/event-batch.js';
+import { writeAtomically } from '../src/files.js';
+import { saveEncoder } from '../src/model/encoder-file.js';
+import { runFiles } from '../src/model/run-folder.js';
+import { writeEvents } from '../src/read/index.js';
+import { saveDetector } from '../src/score/detector.js';
+import { scoreFiles } from '../src/score/score-files.js';
+import { readScores } from '../src/score/write-scores.js';
+import { agree, type Case } from './case.js';
+import { encoderWeights, fit, modelWords, openScorer } from './scoring-model.js';
+import { events, places, published } from './setting.js';
+
+const fitted = 8192;
+const most = 32_768;
+
+/** Scores from HDF5 file to HDF5 file: reading, checking, in-domain flags and writing too. */
+export const scoreFilesCase: Case = {
+  name: 'score-files',
+  model: `${modelWords}, HDF5 to HDF5`,
+  batches: ({ engine, precision }) =>
+    engine === 'onnxruntime'
+      ? undefined
+      : { usual: engine === 'native' && precision === 'f32' ? [most] : [], full: [most] },
+  async open(place) {
+    const { subject, batch } = place;
+    const engine = place.engine();
+    const folder = mkdtempSync(path.join(tmpdir(), 'anomalyclr-bench-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const sample = await events(batch);
+    const some = take(sample, places(0, fitted, batch));
+    const detector = await fit(place, some);
+    const run = runFiles(folder);
+    const domain = new DomainBuilder();
+    domain.add(some);
+    await writeAtomically(run.config, JSON.stringify({ seed: 1, loss: 'anomclr+', representation: 'pool' }));
+    await writeAtomically(run.domain, JSON.stringify(domain.build()));
+    await saveEncoder(run.encoder, { config: published, weights: encoderWeights });
+    await saveDetector(run.detector, detector);
+    const [data, out] = [path.join(folder, 'events.h5'), path.join(folder, 'scores.h5')];
+    await writeEvents(data, [sample]);
+    const precision = subject.precision === 'bf16' ? 'bf16' : 'auto';
+    const request = { model: folder, data: [data], out, batch: 4096, onBadEvent: 'fail', precision } as const;
+    return {
+      run: () => scoreFiles(request, engine),
+      async check(reference) {
+        await scoreFiles(request, engine);
+        const got = await readScores(out);
+        // bfloat16 is held against itself in memory, as its representations are checked there
+        const scorer = openScorer(reference, detector, subject.precision === 'bf16' ? 'bf16' : 'f64');
+        agree('scores', got.score, await scorer.score(sample), 1e-5);
+        agree('in-domain flags', got.inDomain, inDomain(domain.build(), sample), 0);
+      },
+    };
+  },
+};

@@ -1,0 +1,56 @@
+import type { Precision } from '../src/addon.js';
+import { openEngine, type Engine, type ScorerConfig, type ScoringModel } from '../src/engine/index.js';
+import type { EventBatch } from '../src/events/event-batch.js';
+import { initialWeights } from '../src/model/initialise.js';
+import { autoencoderLayout, encoderLayout } from '../src/model/layout.js';
+import { detectorConfig, type DetectorWeights } from '../src/score/detector.js';
+import { fitPreparation } from '../src/score/prepare.js';
+import { columnsOf, rowLength, selectColumns } from '../src/score/representation.js';
+import { doubles, type Place } from './case.js';
+import { openOnnxScorer } from './peers/onnx.js';
+import { published, recipe, words } from './setting.js';
+
+export const encoderWeights = initialWeights(encoderLayout(published), 1, 'f32');
+export const modelWords = `${words(published)}, whitened, autoencoder`;
+
+/** A detector on the pooled representation of `sample`, untrained but for its whitening; the same on every subject. */
+export async function fit({ engine, reference, subject }: Place, sample: EventBatch): Promise<DetectorWeights> {
+  const by =
+    (await reference()) ??
+    (subject.engine === 'onnxruntime'
+      ? await openEngine({ engine: 'tfjs', tfjsBackend: 'cpu', tfjsKernels: 'pure' })
+      : engine());
+  const precision = by.precisions.includes('f64') ? 'f64' : 'f32';
+  const trainer = by.contrastive(
+    { ...published, precision, loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
+    recipe,
+  );
+  trainer.setWeights(precision === 'f64' ? doubles(encoderWeights) : encoderWeights);
+  const rows = selectColumns(await trainer.embed(sample), rowLength(published), columnsOf('pool', published));
+  trainer.dispose();
+  const preparation = fitPreparation('whiten', rows, published.width);
+  const n = preparation.outputs;
+  const widths = [n, 64, 25, 10, 25, 64, n];
+  return { preparation, widths, activation: 'elu', weights: initialWeights(autoencoderLayout(widths), 1, 'f32') };
+}
+
+function configOf(detector: DetectorWeights, precision: Precision): ScorerConfig {
+  const [from, to] = columnsOf('pool', published);
+  const weights = precision === 'f64' ? doubles(encoderWeights) : encoderWeights;
+  return { ...detectorConfig(detector, precision), encoder: { ...published, weights, from, to } };
+}
+
+/** Encoder, whitening and autoencoder on an engine. */
+export function openScorer(engine: Engine, detector: DetectorWeights, precision: Precision): ScoringModel {
+  return engine.scorer(configOf(detector, precision));
+}
+
+/** The same on the subject of a place; ONNX Runtime has no call of its own for a single event. */
+export async function openScorerAt(
+  { subject, engine, threads }: Place,
+  detector: DetectorWeights,
+): Promise<Pick<ScoringModel, 'score' | 'embed'> & Partial<Pick<ScoringModel, 'scoreNow'>>> {
+  return subject.engine === 'onnxruntime'
+    ? openOnnxScorer({ ...configOf(detector, 'f32'), threads })
+    : openScorer(engine(), detector, subject.precision);
+}

@@ -1,0 +1,8 @@
+import type { BenchOptions } from '../config/schema.js';
+import type { Context } from './commands.js';
+
+/** `anomalyclr bench`: the benchmark of bench/, which no other file of src/ knows. */
+export async function run(options: BenchOptions, context: Context): Promise<void> {
+  const { runBench } = await import('../../bench/command.js');
+  await runBench(options, context);
+}
