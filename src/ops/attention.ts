@@ -1,7 +1,7 @@
 import { loadAddon } from '../addon.js';
 import { AnomalyClrError } from '../errors.js';
 import { layOut, type Bucket, type TokenLayout } from './layout.js';
-import { takeRows } from './rows.js';
+import { cutRows, takeRows } from './rows.js';
 import tf, { type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from './tf.js';
 
 /** Who computes an operation: the addon's C++ kernels, or TensorFlow.js alone. */
@@ -91,13 +91,15 @@ const nativeAttention: Run = (input, bias, layout, heads, biased, dropout) => {
 
 const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
   const buckets = layout.buckets.filter(({ slots }) => slots > 0);
+  const rowsOf = buckets.map(({ events, slots }) => events * slots);
   const run = tf.customGrad((...args) => {
     const [x, b, save] = args as unknown as [Tensor2D, Tensor1D, tf.GradSaveFunc];
     const width = x.shape[1] / 3 / heads;
     const keeps = dropout && keepTensors(layout, buckets, heads, dropout);
     const saved: Tensor[] = [];
+    const cuts = cutRows(x, rowsOf);
     const outs = buckets.map((bucket, i) => {
-      const [q, k, v] = splitHeads(x, bucket, heads, 3);
+      const [q, k, v] = splitHeads(cuts[i], bucket, heads, 3);
       if (alone(bucket)) return mergeHeads(keeps ? tf.mul(v, keeps[i]) : v);
       let logits = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(width));
       if (biased) logits = tf.add(logits, ofKeys(b, bucket));
@@ -112,9 +114,10 @@ const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
       gradFunc: (dy: Tensor2D, given: Tensor[]) => {
         const rest = [...(given as Tensor4D[])];
         const kept = keeps ? rest.splice(-buckets.length) : undefined;
+        const dcuts = cutRows(dy, rowsOf);
         const dbias: Tensor[] = [];
         const dqkv = buckets.map((bucket, i) => {
-          const [dmixed] = splitHeads(dy, bucket, heads, 1);
+          const [dmixed] = splitHeads(dcuts[i], bucket, heads, 1);
           if (alone(bucket)) {
             dbias.push(tf.zeros([bucket.events]));
             const none = tf.zerosLike(dmixed);
@@ -145,15 +148,12 @@ function joined<T extends Tensor>(parts: T[], empty: [number] | [number, number]
   return (parts.length === 0 ? tf.zeros<tf.Rank>(empty) : tf.concat(parts, 0)) as T;
 }
 
-/**
- * The rows of a bucket, for each of the `parts` blocks of columns of x [events, heads, slots, width]. Rows are cut out
- * first: that is a copy of memory everywhere, and some backends are slow to cut columns, or to cut much out of a lot.
- */
-function splitHeads(x: Tensor2D, { first, events, slots }: Bucket, heads: number, parts: number): Tensor4D[] {
+/** The rows x of a bucket as [events, heads, slots, width], for each of their `parts` blocks of columns. */
+function splitHeads(x: Tensor2D, { events, slots }: Bucket, heads: number, parts: number): Tensor4D[] {
   const d = x.shape[1] / parts;
   const rows = events * slots;
-  const cut = tf.slice(x, [first, 0], [rows, parts * d]);
-  const apart = parts === 1 ? [cut] : tf.unstack(tf.transpose(tf.reshape(cut, [rows, parts, d]), [1, 0, 2]));
+  // to cut columns is slow on some backends, to cut outer slices fast on all
+  const apart = parts === 1 ? [x] : tf.unstack(tf.transpose(tf.reshape(x, [rows, parts, d]), [1, 0, 2]));
   return apart.map(part => tf.transpose(tf.reshape(part, [events, slots, heads, d / heads]), [0, 2, 1, 3]));
 }
 

@@ -15,24 +15,30 @@ export interface Backend {
   readonly describe: string;
   /** Rows of padding that cost as much as one more bucket of attention: what the overhead of an operation comes to. */
   readonly bucketRows: number;
+  /** Whether the addon's kernels are faster there than its own: tfjs-node takes longer to hand numbers out than to compute. */
+  readonly nativePays: boolean;
 }
 
 /** How each is called inside TensorFlow.js; what it comes from, where that is a package of its own; and its overhead. */
-const backends: Readonly<Record<BackendName, { id: string; needs?: string; bucketRows: number; add: string }>> = {
+const backends: Readonly<
+  Record<BackendName, { id: string; needs?: string; bucketRows: number; nativePays: boolean; add: string }>
+> = {
   'node-gpu': {
     id: 'tensorflow',
     needs: '@tensorflow/tfjs-node-gpu',
     bucketRows: 512,
+    nativePays: false,
     add: 'npm install @tensorflow/tfjs-node-gpu@4.22.0, or where its download is blocked tools/tfjs-node-offline . gpu',
   },
   node: {
     id: 'tensorflow',
     needs: '@tensorflow/tfjs-node',
     bucketRows: 64,
+    nativePays: false,
     add: 'npm install @tensorflow/tfjs-node@4.22.0, or where its download is blocked tools/tfjs-node-offline',
   },
-  wasm: { id: 'wasm', bucketRows: 8, add: 'install the packages of this project again' },
-  cpu: { id: 'cpu', bucketRows: 1, add: 'install the packages of this project again' },
+  wasm: { id: 'wasm', bucketRows: 8, nativePays: true, add: 'install the packages of this project again' },
+  cpu: { id: 'cpu', bucketRows: 1, nativePays: true, add: 'install the packages of this project again' },
 };
 
 /** How to get a backend that is missing. */
@@ -61,7 +67,7 @@ export async function openBackend(name: BackendName | 'auto', threads: number): 
 }
 
 async function openOne(name: BackendName, threads: number): Promise<Backend> {
-  const { id, needs, bucketRows, add } = backends[name];
+  const { id, needs, add, ...traits } = backends[name];
   const fail = (why: string): never => {
     throw new AnomalyClrError(`TensorFlow.js backend ${name}: ${why}; to add it: ${add}`);
   };
@@ -71,7 +77,7 @@ async function openOne(name: BackendName, threads: number): Promise<Backend> {
   else if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm').catch((e: Error) => fail(oneLine(e.message)));
   if (!(await start(id))) fail('does not start on this machine');
   if (name === 'wasm') describe = tf.env().getBool('WASM_HAS_SIMD_SUPPORT') ? 'wasm with SIMD' : 'wasm';
-  return { name, describe, bucketRows };
+  return { name, describe, ...traits };
 }
 
 /** Makes a backend current. What its start listens to is taken back: the wasm one answers any error with its source. */

@@ -15,6 +15,22 @@ export function takeRows(x: Tensor2D, index: Int32Array, back: Int32Array): Tens
   return taken(x);
 }
 
+/** Pieces of so many rows each of x, one after another. Without a gradient: who calls it has one of its own. */
+export function cutRows(x: Tensor2D, counts: readonly number[]): Tensor2D[] {
+  const d = x.shape[1];
+  if (counts.length === 1) return [x];
+  // its tf.slice and tf.split copy all of x for each piece
+  const values = tf.getBackend() === 'wasm' ? x.dataSync<'float32'>() : undefined;
+  let first = 0;
+  return counts.map(rows => {
+    const piece = values
+      ? tf.tensor2d(values.subarray(first * d, (first + rows) * d), [rows, d])
+      : tf.slice(x, [first, 0], [rows, d]);
+    first += rows;
+    return piece;
+  });
+}
+
 function gather(x: Tensor2D, index: Int32Array): Tensor2D {
   const [n, d] = x.shape;
   if (index.length === 0) return tf.zeros([0, d]);
@@ -78,27 +94,30 @@ export function unitRows(x: Tensor2D): Tensor2D {
 /** The sums over the rows of x [rows, d] of each event, [events, d] in the order of the layout; padding must hold 0. */
 export function sumOfEvents(x: Tensor2D, { rows, buckets }: TokenLayout): Tensor2D {
   const d = x.shape[1];
-  return tf.customGrad((given: unknown) => ({
-    value: tf.concat(
-      buckets.map(({ events, slots, first }) =>
-        slots === 0
-          ? tf.zeros([events, d])
-          : tf.sum(tf.reshape(tf.slice(given as Tensor2D, [first, 0], [events * slots, d]), [events, slots, d]), 1),
+  const sum = tf.customGrad((given: unknown) => {
+    const pieces = cutRows(
+      given as Tensor2D,
+      buckets.map(({ events, slots }) => events * slots),
+    );
+    return {
+      value: tf.concat<Tensor2D>(
+        pieces.map((piece, i) => {
+          const { events, slots } = buckets[i];
+          return slots === 0 ? tf.zeros([events, d]) : tf.sum(tf.reshape(piece, [events, slots, d]), 1);
+        }),
       ),
-    ),
-    gradFunc: dy => {
-      const spread = buckets
-        .filter(({ slots }) => slots > 0)
-        .map(({ events, slots, firstEvent }) =>
-          tf.reshape(
-            tf.mul(
-              tf.reshape(tf.slice(dy as Tensor2D, [firstEvent, 0], [events, d]), [events, 1, d]),
-              tf.ones([1, slots, 1]),
-            ),
-            [events * slots, d],
-          ),
+      gradFunc: (dy: Tensor2D) => {
+        const shares = cutRows(
+          dy,
+          buckets.map(({ events }) => events),
         );
-      return spread.length === 0 ? tf.zeros([rows, d]) : tf.concat(spread);
-    },
-  }))(x) as Tensor2D;
+        const spread = shares.map((share, i) => {
+          const { events, slots } = buckets[i];
+          return tf.reshape(tf.mul(tf.reshape(share, [events, 1, d]), tf.ones([1, slots, 1])), [events * slots, d]);
+        });
+        return spread.length === 0 ? tf.zeros([rows, d]) : tf.concat(spread);
+      },
+    };
+  });
+  return sum(x);
 }

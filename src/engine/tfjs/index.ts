@@ -38,7 +38,7 @@ export async function tfjsEngine({ backend: wanted, kernels: asked, threads }: T
   if (asked === 'native' && 'why' in found) throw new UsageError(`--tfjs-kernels native: ${found.why}`);
   const backend = await openBackend(wanted, threads);
   const addon = 'addon' in found ? found.addon : undefined;
-  const kernels: Kernels = asked === 'auto' ? (addon ? 'native' : 'pure') : asked;
+  const kernels: Kernels = asked === 'auto' ? (addon && backend.nativePays ? 'native' : 'pure') : asked;
   const native = kernels === 'native' ? addon : undefined;
   native?.setThreads(threads);
   const on: Surroundings = { backend, kernels, addon: native };
