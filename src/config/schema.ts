@@ -228,7 +228,7 @@ const engine = {
     group: 'Machine',
     of: ['auto', 'native', 'pure'],
     default: 'auto',
-    help: "views, attention and losses of the tfjs engine: the addon's kernels, or TensorFlow.js alone",
+    help: "views, attention and losses of the tfjs engine: the addon's kernels, or TensorFlow.js alone; auto is the faster",
   }),
 };
 

@@ -94,52 +94,66 @@ const pureAttention: Run = (input, bias, layout, heads, biased, dropout) => {
   const rowsOf = buckets.map(({ events, slots }) => events * slots);
   const run = tf.customGrad((...args) => {
     const [x, b, save] = args as unknown as [Tensor2D, Tensor1D, tf.GradSaveFunc];
-    const width = x.shape[1] / 3 / heads;
+    const d = x.shape[1] / 3;
     const keeps = dropout && keepTensors(layout, buckets, heads, dropout);
-    const saved: Tensor[] = [];
     const cuts = cutRows(x, rowsOf);
-    const outs = buckets.map((bucket, i) => {
-      const [q, k, v] = splitHeads(cuts[i], bucket, heads, 3);
-      if (alone(bucket)) return mergeHeads(keeps ? tf.mul(v, keeps[i]) : v);
-      let logits = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(width));
-      if (biased) logits = tf.add(logits, ofKeys(b, bucket));
-      if (bucket.padded) logits = tf.add(logits, paddingBias(layout, bucket));
-      const probs = tf.softmax(logits) as Tensor4D;
-      saved.push(q, k, v, probs);
-      return mergeHeads(tf.matMul(keeps ? tf.mul(probs, keeps[i]) : probs, v));
+    const tape: Tensor4D[] = [];
+    const mixed = buckets.map((bucket, i) => {
+      const bias = [...(biased ? [ofKeys(b, bucket)] : []), ...(bucket.padded ? [paddingBias(layout, bucket)] : [])];
+      return mix(splitHeads(cuts[i], bucket, heads, 3), bias, keeps?.[i], tape);
     });
-    save([...saved, ...(keeps ?? [])]);
+    save([...tape, ...(keeps ?? [])]);
     return {
-      value: joined(outs, [0, heads * width]),
-      gradFunc: (dy: Tensor2D, given: Tensor[]) => {
-        const rest = [...(given as Tensor4D[])];
+      value: joined(mixed, [0, d]),
+      gradFunc: (dy: Tensor2D, saved: Tensor[]) => {
+        const rest = [...(saved as Tensor4D[])];
         const kept = keeps ? rest.splice(-buckets.length) : undefined;
         const dcuts = cutRows(dy, rowsOf);
-        const dbias: Tensor[] = [];
-        const dqkv = buckets.map((bucket, i) => {
+        const back = buckets.map((bucket, i) => {
           const [dmixed] = splitHeads(dcuts[i], bucket, heads, 1);
-          if (alone(bucket)) {
-            dbias.push(tf.zeros([bucket.events]));
-            const none = tf.zerosLike(dmixed);
-            return joinHeads([none, none, kept ? tf.mul(dmixed, kept[i]) : dmixed]);
-          }
-          const [q, k, v, probs] = rest.splice(0, 4);
-          const dropped = kept ? tf.mul(probs, kept[i]) : probs;
-          const weighed = tf.mul(dropped, tf.matMul(dmixed, v, false, true));
-          // softmax: dlogit = p (dp - sum p dp); with dropout both carry its factors
-          const dlogits = tf.sub(weighed, tf.mul(probs, tf.sum(weighed, 3, true)));
-          if (biased) dbias.push(tf.reshape(tf.sum(tf.sum(dlogits, 2), 1), [bucket.events * bucket.slots]));
-          const scaled: Tensor4D = tf.mul(dlogits, 1 / Math.sqrt(width));
-          const dv = tf.matMul(dropped, dmixed, true, false);
-          return joinHeads([tf.matMul(scaled, k), tf.matMul(scaled, q, true, false), dv]);
+          return mixBackward(dmixed, kept?.[i], alone(bucket) ? undefined : rest.splice(0, 4));
         });
-        const dkeyBias = biased ? joined(dbias, [0]) : tf.zeros([layout.rows]);
-        return [joined(dqkv, [0, 3 * heads * width]), dkeyBias];
+        const dqkv = back.map(({ dqkv: parts }) => joinHeads(parts));
+        const dbias = back.map(({ dlogits, dqkv: [, , dv] }) =>
+          // of each key: over heads and queries
+          dlogits ? tf.reshape(tf.sum(tf.sum(dlogits, 2), 1), [-1]) : tf.zeros([dv.shape[0]]),
+        );
+        return [joined(dqkv, [0, 3 * d]), biased ? joined(dbias, [0]) : tf.zeros([layout.rows])];
       },
     };
   });
   return run(input, bias);
 };
+
+/** Attention of one bucket, [events * slots, d]; q, k, v and probabilities go on the tape, unless objects are alone. */
+function mix([q, k, v]: Tensor4D[], bias: Tensor4D[], keep: Tensor4D | undefined, tape: Tensor4D[]): Tensor2D {
+  const [, , slots, width] = q.shape;
+  if (slots === 1) return mergeHeads(keep ? tf.mul(v, keep) : v);
+  const logits: Tensor4D = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(width));
+  const probs: Tensor4D = tf.softmax(bias.reduce((sum, part) => tf.add<Tensor4D>(sum, part), logits));
+  tape.push(q, k, v, probs);
+  return mergeHeads(tf.matMul(keep ? tf.mul(probs, keep) : probs, v));
+}
+
+/** From the gradient of what `mix` gave, and what it put on the tape. */
+function mixBackward(
+  dmixed: Tensor4D,
+  keep: Tensor4D | undefined,
+  tape: Tensor4D[] | undefined,
+): { dqkv: [Tensor, Tensor, Tensor]; dlogits?: Tensor } {
+  if (!tape) {
+    const none = tf.zerosLike(dmixed);
+    return { dqkv: [none, none, keep ? tf.mul(dmixed, keep) : dmixed] };
+  }
+  const [q, k, v, probs] = tape;
+  const dropped = keep ? tf.mul(probs, keep) : probs;
+  const weighed = tf.mul(dropped, tf.matMul(dmixed, v, false, true));
+  // softmax: dlogit = p (dp - sum p dp); with dropout both carry its factors
+  const dlogits = tf.sub(weighed, tf.mul(probs, tf.sum(weighed, 3, true)));
+  const scaled = tf.mul(dlogits, 1 / Math.sqrt(q.shape[3]));
+  const dv = tf.matMul(dropped, dmixed, true, false);
+  return { dqkv: [tf.matMul(scaled, k), tf.matMul(scaled, q, true, false), dv], dlogits };
+}
 
 /** The one object of an event attends to itself whatever the logits. */
 const alone = ({ slots }: Bucket): boolean => slots === 1;
