@@ -1,6 +1,6 @@
 import type { Precision } from '../src/addon.js';
 import { openEngine, type Engine, type ScorerConfig, type ScoringModel } from '../src/engine/index.js';
-import type { EventBatch } from '../src/events/event-batch.js';
+import { take, type EventBatch } from '../src/events/event-batch.js';
 import { initialWeights } from '../src/model/initialise.js';
 import { autoencoderLayout, encoderLayout } from '../src/model/layout.js';
 import { detectorConfig, type DetectorWeights } from '../src/score/detector.js';
@@ -8,25 +8,31 @@ import { fitPreparation } from '../src/score/prepare.js';
 import { columnsOf, rowLength, selectColumns } from '../src/score/representation.js';
 import { doubles, type Place } from './case.js';
 import { openOnnxScorer } from './peers/onnx.js';
-import { published, recipe, words } from './setting.js';
+import { places, published, recipe, words } from './setting.js';
 
 export const encoderWeights = initialWeights(encoderLayout(published), 1, 'f32');
 export const modelWords = `${words(published)}, whitened, autoencoder`;
 
+/** Events that a detector is fitted on where there is no native engine. */
+const few = 512;
+
 /** A detector on the pooled representation of `sample`, untrained but for its whitening; the same on every subject. */
 export async function fit({ engine, reference, subject }: Place, sample: EventBatch): Promise<DetectorWeights> {
+  const native = await reference();
   const by =
-    (await reference()) ??
+    native ??
     (subject.engine === 'onnxruntime'
       ? await openEngine({ engine: 'tfjs', tfjsBackend: 'cpu', tfjsKernels: 'pure' })
       : engine());
-  const precision = by.precisions.includes('f64') ? 'f64' : 'f32';
+  const precision = native ? 'f64' : 'f32';
+  // of as many as the native engine takes at once, plain loops take minutes
+  const used = native ? sample : take(sample, places(0, few, sample.offsets.length - 1));
   const trainer = by.contrastive(
     { ...published, precision, loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
     recipe,
   );
   trainer.setWeights(precision === 'f64' ? doubles(encoderWeights) : encoderWeights);
-  const rows = selectColumns(await trainer.embed(sample), rowLength(published), columnsOf('pool', published));
+  const rows = selectColumns(await trainer.embed(used), rowLength(published), columnsOf('pool', published));
   trainer.dispose();
   const preparation = fitPreparation('whiten', rows, published.width);
   const n = preparation.outputs;
