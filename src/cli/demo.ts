@@ -19,6 +19,7 @@ export async function run(options: DemoOptions, context: Context): Promise<void>
   await clear(out);
   const { name: engine, notice } = await openEngine({ engine: wanted, tfjsBackend, tfjsKernels, threads });
   if (notice !== undefined) context.output.info(notice);
+  const seeds = rest.seeds > 0 ? rest.seeds : engine === 'native' ? 3 : 1;
   const common = { quiet, threads: String(threads), engine, tfjsBackend, tfjsKernels };
   context.output.info(`training on ${sample('background_train')}, then looking for ${signals.join(', ')}`);
   await train(
@@ -26,7 +27,7 @@ export async function run(options: DemoOptions, context: Context): Promise<void>
       background: [sample('background_train')],
       out,
       seed: String(seed),
-      ...texts(rest),
+      ...texts({ ...rest, seeds }),
       ...common,
     }),
     context,
