@@ -21,7 +21,8 @@ export const attention: Case = {
   model: `width ${width}, ${heads} heads, forward and backward`,
   batches(subject) {
     if (subject.engine === 'onnxruntime' || subject.precision === 'bf16') return undefined;
-    return { usual: isSlow(subject) ? [16] : [512, 2048], full: [1, 16, 128, 512, 2048, 16_384] };
+    const usual = subject.engine === 'native' ? [16, 512, 2048] : isSlow(subject) ? [16] : [512, 2048];
+    return { usual, full: [1, 16, 128, 512, 2048, 16_384] };
   },
   async open({ subject, batch }) {
     const { offsets }: Columns = await events(batch);
