@@ -15,7 +15,7 @@ export interface Backend {
   readonly describe: string;
   /** Rows of padding that cost as much as one more bucket of attention: what the overhead of an operation comes to. */
   readonly bucketRows: number;
-  /** Whether the addon's kernels are faster there than its own: tfjs-node takes longer to hand numbers out than to compute. */
+  /** Whether the addon's kernels are faster there than its own; on a GPU numbers had better stay where they are. */
   readonly nativePays: boolean;
 }
 
@@ -34,7 +34,7 @@ const backends: Readonly<
     id: 'tensorflow',
     needs: '@tensorflow/tfjs-node',
     bucketRows: 64,
-    nativePays: false,
+    nativePays: true,
     add: 'npm install @tensorflow/tfjs-node@4.22.0, or where its download is blocked tools/tfjs-node-offline',
   },
   wasm: { id: 'wasm', bucketRows: 8, nativePays: true, add: 'install the packages of this project again' },

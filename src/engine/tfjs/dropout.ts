@@ -12,7 +12,7 @@ export interface DropoutKey {
 }
 
 /**
- * The factors of dropout for every layer, or undefined where nothing is dropped.
+ * What dropout keeps in every layer, or undefined where nothing is dropped.
  *
  * @param offsets [views * events + 1]: the objects of the events, view after view
  * @param addon draws faster, where there is one
@@ -49,14 +49,12 @@ export function drawDropout(
     }
     return bytes;
   };
-  /** Factors of the rows of a matrix of `width` columns. */
-  const rows = (layer: number, site: 1 | 2 | 3, width: number): Float32Array => {
+  /** What is kept of the rows of a matrix of `width` columns. */
+  const rows = (layer: number, site: 1 | 2 | 3, width: number): Uint8Array => {
     const bytes = draw(layer, site, e => objects(e) * width);
-    const factors = new Float32Array(layout.rows * width);
-    layout.rowOf.forEach((row, object) => {
-      for (let c = 0; c < width; c++) factors[row * width + c] = bytes[object * width + c] * scale;
-    });
-    return factors;
+    const keep = new Uint8Array(layout.rows * width);
+    layout.rowOf.forEach((row, object) => keep.set(bytes.subarray(object * width, (object + 1) * width), row * width));
+    return keep;
   };
   const pairs = (e: number): number => config.heads * objects(e) * Math.ceil(objects(e) / 8) * 8;
   const starts = new Int32Array(layout.counts.length + 1);

@@ -13,13 +13,13 @@ export interface Tokens {
   readonly x: Float32Array;
 }
 
-/** What dropout multiplies the activations of a layer by. */
+/** What dropout keeps of the activations of a layer: 1 is kept. */
 export interface LayerDropout {
   readonly probabilities: ProbabilityDropout;
   /** [rows, width], [rows, feedForward], [rows, width]. */
-  readonly attention: Float32Array;
-  readonly hidden: Float32Array;
-  readonly output: Float32Array;
+  readonly attention: Uint8Array;
+  readonly hidden: Uint8Array;
+  readonly output: Uint8Array;
 }
 
 /** Lays out rows of features [objects, features], one event after another. */
@@ -79,8 +79,11 @@ function transform(
     const norm = (sum: Tensor, which: string): Tensor2D =>
       layerNorm(sum as Tensor2D, at(`${which}.weight`) as Tensor1D, at(`${which}.bias`) as Tensor1D);
     const drop = dropout?.[l];
-    const kept = (y: Tensor2D, factors: Float32Array | undefined): Tensor2D =>
-      factors ? tf.mul(y, tf.tensor2d(factors, y.shape)) : y;
+    // bytes go to the backend, a quarter of what the factors would be
+    const kept = (y: Tensor2D, keep: Uint8Array | undefined): Tensor2D =>
+      drop && keep
+        ? tf.mul(y, tf.mul(tf.cast(tf.tensor2d(keep, y.shape, 'bool'), 'float32'), drop.probabilities.scale))
+        : y;
     const qkv = linear(rows, at('self_attn.in_proj_weight'), at('self_attn.in_proj_bias'));
     const mixed = attention(qkv, layout, config.heads, kernels, { keyBias, dropout: drop?.probabilities });
     const attended = linear(mixed, at('self_attn.out_proj.weight'), at('self_attn.out_proj.bias'));
