@@ -19,7 +19,13 @@ export { EventBatchBuilder, take, type EventBatch } from './events/event-batch.j
 export { Kind, kindNames, layout, type KindName } from './events/objects.js';
 export { DomainBuilder, inDomain, outsideOf, type Domain } from './events/domain.js';
 export { countEvents, openEvents, readAll, readEvents, writeEvents, type OnBadEvent } from './read/index.js';
-export { openEngine, type AutoencoderModel, type ContrastiveModel, type Engine } from './engine/index.js';
+export {
+  openEngine,
+  type AutoencoderModel,
+  type ContrastiveModel,
+  type Engine,
+  type EngineChoice,
+} from './engine/index.js';
 export { loadEncoder, saveEncoder } from './model/encoder-file.js';
 export { readSafetensors, writeSafetensors } from './model/safetensors.js';
 export { train, type TrainWatch } from './train/run.js';
