@@ -1,6 +1,5 @@
 import { type Content, html, Html, number, type Section } from '../src/report/html.js';
-import { cssVariables } from '../src/report/palette.js';
-import { style } from '../src/report/style.js';
+import { readableDate, writePage } from '../src/report/page.js';
 import { ratioCharts, scalingCharts } from './page-charts.js';
 import { figuresOf, isNative, isPure, medianOf, rate, spoken, times, type CaseFigures } from './page-figures.js';
 import { caseTable, latencyTables, machineTable, summaryTable } from './page-tables.js';
@@ -48,49 +47,14 @@ export function writeBenchPage(report: BenchReport): string {
     },
     { id: 'machine', title: 'Machine', body: machineTable(report) },
   ];
-  const parts = all.filter((part): part is Section => part.body instanceof Html);
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-        />
-        <link rel="icon" href="data:," />
-        <title>anomalyclr ${machine.version}: benchmark</title>
-        <style>
-          :root{${new Html(cssVariables(0))}}@media (prefers-color-scheme:dark){:root{${new Html(cssVariables(1))}}}${new Html(style + more)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>Benchmark of anomalyclr ${machine.version}</h1>
-          <p>${machine.cpu}, ${machine.cores} cores · ${readableDate(machine.date)}</p>
-          <nav aria-label="Contents">
-            <ul>
-              ${parts.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}
-            </ul>
-          </nav>
-        </header>
-        <main>
-          ${parts.map(
-            ({ id, title, body }) =>
-              html`<section id="${id}">
-                <h2>${title}</h2>
-                ${body}
-              </section> `,
-          )}
-        </main>
-      </body>
-    </html> `.text;
+  return writePage({
+    title: `anomalyclr ${machine.version}: benchmark`,
+    heading: `Benchmark of anomalyclr ${machine.version}`,
+    about: `${machine.cpu}, ${machine.cores} cores · ${readableDate(machine.date)}`,
+    sections: all.filter((part): part is Section => part.body instanceof Html),
+    style: more,
+  });
 }
-
-/** 2025-01-31T12:00:00.000Z as 2025-01-31 12:00 UTC; anything else as it is. */
-const readableDate = (date: string): string =>
-  date.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?Z$/, '$1 $2 UTC');
 
 function summary({ machine }: BenchReport, figures: readonly CaseFigures[]): Html {
   const found = cards(figures);
