@@ -7,6 +7,10 @@ namespace aclr {
 
 thread_local bool ThreadPool::impatient_ = false;
 
+// here, as GCC's sanitizers take the address of a thread-local in a header for null
+ThreadPool::Impatient::Impatient() : before_(std::exchange(impatient_, true)) {}
+ThreadPool::Impatient::~Impatient() { impatient_ = before_; }
+
 ThreadPool& ThreadPool::global() {
   // Never destroyed: a process that exits while a job runs must not join threads from a static destructor.
   static ThreadPool* pool = new ThreadPool(0);

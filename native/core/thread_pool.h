@@ -7,7 +7,6 @@
 #include <functional>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace aclr {
@@ -33,8 +32,8 @@ class ThreadPool {
   // its tasks alone. For the event loop, which a job of seconds would hold up.
   class Impatient {
    public:
-    Impatient() : before_(std::exchange(impatient_, true)) {}
-    ~Impatient() { impatient_ = before_; }
+    Impatient();
+    ~Impatient();
     Impatient(const Impatient&) = delete;
     Impatient& operator=(const Impatient&) = delete;
 

