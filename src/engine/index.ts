@@ -41,7 +41,8 @@ export async function openEngine(choice: EngineChoice = {}): Promise<Engine> {
         reasons.length === 0 ? undefined : `computing on the slower engine ${engine.describe()}: ${reasons.join('; ')}`;
       return { ...engine, notice };
     } catch (error) {
-      if (!(error instanceof AnomalyClrError)) throw error;
+      // what is missing is no mistake of the user's; a wrong setting is, and no engine would take it
+      if (!(error instanceof AnomalyClrError) || error instanceof UsageError) throw error;
       reasons.push(error.message);
     }
   }

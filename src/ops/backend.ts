@@ -61,13 +61,13 @@ export async function openBackend(name: BackendName | 'auto', threads: number): 
   if (name !== 'auto') return openOne(name, threads);
   for (const candidate of backendNames) {
     const backend = await openOne(candidate, threads).catch(() => undefined);
-    if (backend && !(candidate === 'node-gpu' && !backend.describe.includes('GPU'))) return backend;
+    if (backend) return backend;
   }
   throw new AnomalyClrError('TensorFlow.js: no backend works here; install the packages of this project again');
 }
 
 async function openOne(name: BackendName, threads: number): Promise<Backend> {
-  const { id, needs, add, ...traits } = backends[name];
+  const { id, needs, add } = backends[name];
   const fail = (why: string): never => {
     throw new AnomalyClrError(`TensorFlow.js backend ${name}: ${why}; to add it: ${add}`);
   };
@@ -77,7 +77,9 @@ async function openOne(name: BackendName, threads: number): Promise<Backend> {
   else if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm').catch((e: Error) => fail(oneLine(e.message)));
   if (!(await start(id))) fail('does not start on this machine');
   if (name === 'wasm') describe = tf.env().getBool('WASM_HAS_SIMD_SUPPORT') ? 'wasm with SIMD' : 'wasm';
-  return { name, describe, ...traits };
+  // tfjs-node-gpu without a GPU is tfjs-node
+  const { bucketRows, nativePays } = backends[name === 'node-gpu' && !describe.includes('GPU') ? 'node' : name];
+  return { name, describe, bucketRows, nativePays };
 }
 
 /** Makes a backend current. What its start listens to is taken back: the wasm one answers any error with its source. */

@@ -97,6 +97,7 @@ test.each([
     {},
   ],
   [['--engine', 'tfjs', '--tfjs-kernels', 'native'], /--tfjs-kernels native: /, { ANOMALYCLR_NATIVE: 'skip' }],
+  [['--engine', 'auto'], /ANOMALYCLR_TARGET=best: this machine can run /, { ANOMALYCLR_TARGET: 'best' }],
   [['--engine', 'native'], /ANOMALYCLR_NATIVE=skip/, { ANOMALYCLR_NATIVE: 'skip' }],
   [
     ['--engine', 'tfjs', '--tfjs-backend', 'webgl'],
