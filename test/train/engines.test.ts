@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseOptions } from '../../src/config/parse.js';
 import { readSafetensors } from '../../src/model/safetensors.js';
-import { cli, sample, smallTraining, start } from '../support/cli.js';
+import { train } from '../../src/train/run.js';
+import { cli, sample, smallTraining } from '../support/cli.js';
 import { worst } from '../support/golden.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-engines-'));
@@ -12,19 +14,31 @@ const native = ['--engine', 'native'];
 const wasm = ['--engine', 'tfjs', '--tfjs-backend', 'wasm', '--tfjs-kernels', 'pure'];
 const training = [...smallTraining, '--no-comparators', '--epochs', '2'];
 
-function steps(run: string): number {
-  const file = at(run, 'metrics.jsonl');
-  return existsSync(file) ? (readFileSync(file, 'utf8').match(/"kind":"step"/g) ?? []).length : 0;
-}
-
-/** Trains on one engine until a checkpoint after so many steps, then to the end on another. */
+/** Trains on one engine until Ctrl-C after so many steps, then to the end on another. */
 async function trainOn(run: string, engine: string[], until: number, then: string[]): Promise<void> {
-  const { child, finished } = start(['train', ...training, ...engine, '--out', at(run)]);
-  while (child.exitCode === null && steps(run) < until) await new Promise(resolve => setTimeout(resolve, 2));
-  child.kill('SIGINT');
-  expect((await finished).stderr).toMatch(/stopped after step \d+; the same command with --resume goes on/);
+  const flags = Object.fromEntries(flagPairs([...training, ...engine, '--out', at(run)]));
+  const stop = new AbortController();
+  const watch = {
+    signal: stop.signal,
+    progress: () => ({ update: (events: number) => events >= 64 * until && stop.abort(), stop: () => {} }),
+  };
+  await expect(train(parseOptions('train', flags), '0', watch)).rejects.toThrow(
+    `stopped after step ${until}; the same command with --resume goes on`,
+  );
   const resumed = await cli(['train', ...training, ...then, '--out', at(run), '--resume']);
   expect([resumed.code, resumed.stderr]).toEqual([0, '']);
+}
+
+/** Arguments as options by name; of one given twice the last counts, as on the command line. */
+function flagPairs(args: string[]): [string, unknown][] {
+  const camel = (flag: string) => flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return args.flatMap((arg, i): [string, unknown][] => {
+    if (!arg.startsWith('--')) return [];
+    if (arg.startsWith('--no-')) return [[camel(`--${arg.slice(5)}`), false]];
+    const value = args[i + 1];
+    if (value === undefined || value.startsWith('--')) return [[camel(arg), true]];
+    return [[camel(arg), arg === '--background' ? [value] : value]];
+  });
 }
 
 async function weights(run: string): Promise<Map<string, ArrayLike<number>>> {
