@@ -1,10 +1,7 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import path from 'node:path';
 import type { Context } from '../src/cli/commands.js';
 import type { BenchOptions } from '../src/config/schema.js';
 import { AnomalyClrError } from '../src/errors.js';
-import { fileError, readJson, writeAtomically } from '../src/files.js';
+import { checkWritable, readJson, writeAtomically } from '../src/files.js';
 import { compareReports } from './compare.js';
 import { writeBenchPage } from './page.js';
 import { matchesCase } from './plan.js';
@@ -49,10 +46,3 @@ export async function runBench(options: BenchOptions, context: Context): Promise
 const chosen = (report: BenchReport, filter = ''): Pick<BenchReport, 'cases'> => ({
   cases: report.cases.filter(one => matchesCase(filter, one)),
 });
-
-/** Whether a file can be written, asked before the work rather than after it. */
-async function checkWritable(file: string): Promise<void> {
-  await access(path.dirname(file), constants.W_OK).catch((error: unknown) =>
-    Promise.reject(fileError(file, error, 'write')),
-  );
-}

@@ -2,8 +2,9 @@
 // has been opened with the engine before; opening it again gives its name and makes it current.
 import { linear } from '../src/ops/product.js';
 import { Parameters } from '../src/engine/tfjs/parameters.js';
-import { attention, type Kernels } from '../src/ops/attention.js';
-import { openBackend, type Backend } from '../src/ops/backend.js';
+import { paddingOf } from '../src/engine/tfjs/trainer.js';
+import { attention } from '../src/ops/attention.js';
+import { openBackend } from '../src/ops/backend.js';
 import { contrastiveLoss } from '../src/ops/contrast.js';
 import { layOut } from '../src/ops/layout.js';
 import { pureLosses } from '../src/ops/losses.js';
@@ -33,7 +34,8 @@ function operation(compute: () => Record<string, Tensor>, inOrder = (results: Re
 
 export async function attentionOn(subject: TfjsSubject, input: AttentionInput): Promise<Operation> {
   const { offsets, heads } = input;
-  const layout = layOut(offsets, padding(await openBackend(subject.backend, 0), subject.kernels));
+  const backend = await openBackend(subject.backend, 0);
+  const layout = layOut(offsets, paddingOf({ backend, kernels: subject.kernels })); // as the encoder does
   const columns = (x: Float32Array): number => x.length / layout.rowOf.length;
   /** Rows of objects to rows of the layout, once: a model has them there already. */
   const laidOut = (x: Float32Array): Tensor2D => {
@@ -57,9 +59,6 @@ export async function attentionOn(subject: TfjsSubject, input: AttentionInput): 
     ({ out, dqkv }) => ({ out: back(out), dqkv: back(dqkv) }),
   );
 }
-
-/** As the encoder lays out events. */
-const padding = ({ bucketRows }: Backend, kernels: Kernels): number => (kernels === 'native' ? 0 : bucketRows);
 
 export async function denseOn(subject: TfjsSubject, input: DenseInput): Promise<Operation> {
   await openBackend(subject.backend, 0);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type * as z from 'zod';
 import { AnomalyClrError } from './errors.js';
@@ -168,4 +169,11 @@ function inUse(path: string, writer: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'; // runs, under another user
   }
+}
+
+/** @throws AnomalyClrError where a file cannot be written: asked before the work rather than after it */
+export async function checkWritable(file: string): Promise<void> {
+  await access(dirname(file), constants.W_OK).catch((error: unknown) =>
+    Promise.reject(fileError(file, error, 'write')),
+  );
 }

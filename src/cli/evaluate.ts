@@ -1,21 +1,11 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import path from 'node:path';
 import type { EvaluateOptions } from '../config/schema.js';
 import { openEngine } from '../engine/index.js';
 import { formatEvaluation } from '../evaluate/format.js';
-import { fileError, writeAtomically } from '../files.js';
+import { checkWritable, writeAtomically } from '../files.js';
 import { writeReport } from '../report/report.js';
 import { evaluateRun } from '../score/evaluate-run.js';
 import { runReportData } from '../train/run-report.js';
 import type { Context } from './commands.js';
-
-/** Whether a file can be written, asked before the work rather than after it. */
-async function checkWritable(file: string): Promise<void> {
-  await access(path.dirname(file), constants.W_OK).catch((error: unknown) =>
-    Promise.reject(fileError(file, error, 'write')),
-  );
-}
 
 export async function run(options: EvaluateOptions, { output, progress, signal }: Context): Promise<void> {
   const { model, background, signal: signals, json, report, onBadEvent } = options;

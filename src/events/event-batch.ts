@@ -127,32 +127,41 @@ export function range(batch: EventBatch, from: number, to: number): EventBatch {
   };
 }
 
-/** The events at positions `index` of `batch`, in that order, as a new batch. */
-export function take(batch: EventBatch, index: ArrayLike<number>): EventBatch {
-  let objects = 0;
+/** The objects of a ragged set of events, as EventBatch has them. */
+type Objects = Pick<EventBatch, 'offsets' | 'pt' | 'eta' | 'phi' | 'kind'>;
+
+/** The events at positions `index`, in that order, their objects alone. */
+export function takeObjects(events: Objects, index: ArrayLike<number>): Objects {
+  const count = events.offsets.length - 1;
+  const offsets = new Int32Array(index.length + 1);
   for (let k = 0; k < index.length; k++) {
     const e = index[k];
-    if (!(e >= 0 && e < batch.count)) throw new AnomalyClrError(`event ${e} of a batch of ${batch.count}`);
-    objects += batch.offsets[e + 1] - batch.offsets[e];
+    if (!(e >= 0 && e < count)) throw new AnomalyClrError(`event ${e} of a batch of ${count}`);
+    offsets[k + 1] = offsets[k] + events.offsets[e + 1] - events.offsets[e];
   }
+  const objects = offsets[index.length];
   const out = {
-    count: index.length,
-    offsets: new Int32Array(index.length + 1),
+    offsets,
     pt: new Float32Array(objects),
     eta: new Float32Array(objects),
     phi: new Float32Array(objects),
     kind: new Uint8Array(objects),
-    rows: new Int32Array(index.length),
-    ...(batch.eventIds ? { eventIds: new BigInt64Array(index.length) } : {}),
   };
-  let at = 0;
   for (let k = 0; k < index.length; k++) {
-    const from = batch.offsets[index[k]];
-    const to = batch.offsets[index[k] + 1];
-    for (const c of ['pt', 'eta', 'phi', 'kind'] as const) out[c].set(batch[c].subarray(from, to), at);
-    out.rows[k] = batch.rows[index[k]];
-    if (batch.eventIds && out.eventIds) out.eventIds[k] = batch.eventIds[index[k]];
-    out.offsets[k + 1] = at += to - from;
+    const [from, to] = [events.offsets[index[k]], events.offsets[index[k] + 1]];
+    for (const c of ['pt', 'eta', 'phi', 'kind'] as const) out[c].set(events[c].subarray(from, to), offsets[k]);
   }
   return out;
+}
+
+/** The events at positions `index` of `batch`, in that order, as a new batch. */
+export function take(batch: EventBatch, index: ArrayLike<number>): EventBatch {
+  const objects = takeObjects(batch, index);
+  const { rows, eventIds } = batch;
+  return {
+    count: index.length,
+    ...objects,
+    rows: Int32Array.from(index, e => rows[e]),
+    ...(eventIds ? { eventIds: BigInt64Array.from(Array.from(index, e => eventIds[e])) } : {}),
+  };
 }

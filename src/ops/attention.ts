@@ -23,7 +23,7 @@ export interface AttentionOptions {
 
 /** Keys in a row of the addon's probabilities come in groups of so many. */
 const keyLanes = 8;
-const paddedKeys = (n: number): number => Math.ceil(n / keyLanes) * keyLanes;
+export const paddedKeys = (n: number): number => Math.ceil(n / keyLanes) * keyLanes;
 /** Takes a key out of a softmax without making its row NaN. */
 const never = -1e30;
 

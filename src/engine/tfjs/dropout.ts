@@ -1,5 +1,6 @@
 import type { Addon, EncoderConfig } from '../../addon.js';
 import { dropoutKeep, dropoutScale, dropoutStream, dropoutThreshold } from '../../augment/dropout.js';
+import { paddedKeys } from '../../ops/attention.js';
 import type { TokenLayout } from '../../ops/layout.js';
 import type { LayerDropout } from './encoder.js';
 
@@ -56,7 +57,7 @@ export function drawDropout(
     layout.rowOf.forEach((row, object) => keep.set(bytes.subarray(object * width, (object + 1) * width), row * width));
     return keep;
   };
-  const pairs = (e: number): number => config.heads * objects(e) * Math.ceil(objects(e) / 8) * 8;
+  const pairs = (e: number): number => config.heads * objects(e) * paddedKeys(objects(e));
   const starts = new Int32Array(layout.counts.length + 1);
   for (let e = 0; e < layout.counts.length; e++) starts[e + 1] = starts[e] + pairs(e);
   /** Probabilities in the order of the layout. */

@@ -1,6 +1,7 @@
 import type { Addon, TokenRows } from '../../addon.js';
 import { featureRows } from '../../augment/features.js';
 import { AnomalyClrError } from '../../errors.js';
+import { takeObjects } from '../../events/event-batch.js';
 import { encoderLayout } from '../../model/layout.js';
 import type { Kernels } from '../../ops/attention.js';
 import { makeCurrent, type Backend } from '../../ops/backend.js';
@@ -28,7 +29,7 @@ export interface Surroundings {
 }
 
 /** Rows of padding that are as dear as a bucket: native attention has no buckets and takes no padding. */
-export const paddingOf = ({ backend, kernels }: Surroundings): number =>
+export const paddingOf = ({ backend, kernels }: Pick<Surroundings, 'backend' | 'kernels'>): number =>
   kernels === 'native' ? 0 : backend.bucketRows;
 
 /** Makes one view of events, or of those at `index`. */
@@ -84,8 +85,7 @@ export class TfjsTrainer implements ContrastiveModel {
   }
 
   async embed(events: Columns, index?: Int32Array): Promise<Float32Array> {
-    const all = index ?? Int32Array.from({ length: events.offsets.length - 1 }, (_, i) => i);
-    return this.reps(featureRows(this.config, selectEvents(events, all)));
+    return this.reps(featureRows(this.config, index ? takeObjects(events, index) : events));
   }
 
   /** [events, width + headLayers * output]: representations of rows of features. */
@@ -148,28 +148,6 @@ export class TfjsTrainer implements ContrastiveModel {
   private encode(weights: Weights, { layout }: Tokens, x: Tensor2D, dropout?: LayerDropout[]): Tensor[] {
     return encode(this.config, weights, x, layout, this.on.kernels, dropout);
   }
-}
-
-/** The events at `index`, in that order. */
-export function selectEvents({ pt, eta, phi, kind, offsets }: Columns, index: Int32Array): Columns {
-  const of = new Int32Array(index.length + 1);
-  index.forEach((e, i) => {
-    if (!(e >= 0 && e + 1 < offsets.length))
-      throw new AnomalyClrError(`index names event ${e} of ${offsets.length - 1}`);
-    of[i + 1] = of[i] + offsets[e + 1] - offsets[e];
-  });
-  const select = <A extends Float32Array | Uint8Array>(column: A, out: A): A => {
-    index.forEach((e, i) => out.set(column.subarray(offsets[e], offsets[e + 1]), of[i]));
-    return out;
-  };
-  const objects = of[index.length];
-  return {
-    pt: select(pt, new Float32Array(objects)),
-    eta: select(eta, new Float32Array(objects)),
-    phi: select(phi, new Float32Array(objects)),
-    kind: select(kind, new Uint8Array(objects)),
-    offsets: of,
-  };
 }
 
 /** The rows of all views, one view after another. */
