@@ -113,7 +113,9 @@ async function loadNode(name: BackendName, module: string, threads: number): Pro
     await import(module);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(code === 'ERR_MODULE_NOT_FOUND' ? 'is not installed' : `does not load (${oneLine(message)})`);
+    // a package that it needs itself may be what is missing: then it is installed, and broken
+    const absent = /^(ERR_)?MODULE_NOT_FOUND$/.test(code ?? '') && message.includes(`'${module}'`);
+    throw new Error(absent ? 'is not installed' : `does not load (${oneLine(message)})`);
   }
   loadedNode = name;
   const { binding, isUsingGpuDevice } = tf.findBackend('tensorflow') as unknown as NodeBackend & tfjs.KernelBackend;
