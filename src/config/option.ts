@@ -8,6 +8,7 @@ export type Group =
   | 'Optimisation'
   | 'Encoder'
   | 'Detector'
+  | 'Server'
   | 'Machine'
   | 'General';
 
@@ -122,6 +123,12 @@ export function files(about: About & { positional?: boolean }): z.ZodType<string
   });
 }
 
+/** The same where none need be given. */
+export function optionalFiles(about: About): z.ZodDefault<z.ZodType<string[]>> {
+  const schema = z.preprocess(value => (typeof value === 'string' ? [value] : value), z.array(text));
+  return define(schema.default([]), about, { allowed: 'one file or more', takes: 'many', argument: 'file' });
+}
+
 /** A file under a name of the user's choosing. */
 export interface NamedFile {
   readonly name: string;
@@ -130,6 +137,15 @@ export interface NamedFile {
 
 /** NAME=FILE, several times; a configuration file may also give a mapping of names to files. */
 export function namedFiles(about: About): z.ZodType<NamedFile[]> {
+  return defineNamedFiles(about, 1);
+}
+
+/** The same where none need be given. */
+export function optionalNamedFiles(about: About): z.ZodType<NamedFile[]> {
+  return defineNamedFiles(about, 0);
+}
+
+function defineNamedFiles(about: About, least: 0 | 1): z.ZodType<NamedFile[]> {
   const split = (value: unknown): unknown => {
     const [, name, file] = (typeof value === 'string' && /^([^=]+)=(.+)$/s.exec(value)) || [];
     return name === undefined ? value : { name, file };
@@ -138,9 +154,9 @@ export function namedFiles(about: About): z.ZodType<NamedFile[]> {
     if (Array.isArray(value)) return value.map(split);
     if (typeof value === 'object' && value !== null)
       return Object.entries(value).map(([name, file]) => ({ name, file: file as unknown }));
-    return [split(value)];
+    return value === undefined && least === 0 ? [] : [split(value)];
   };
-  const entries = z.array(z.strictObject({ name: text, file: text })).min(1);
+  const entries = z.array(z.strictObject({ name: text, file: text })).min(least);
   const distinct = entries.refine(
     all => new Set(all.map(one => one.name)).size === all.length,
     'two files under one name',

@@ -6,6 +6,8 @@ import {
   jsonOutput,
   namedFiles,
   optional,
+  optionalFiles,
+  optionalNamedFiles,
   path,
   real,
   required,
@@ -30,7 +32,13 @@ const onBadEvent = choice({
   default: 'fail',
   help: 'what to do with an event that breaks the rules of its format',
 });
-const model = required({ group: 'Input and output', argument: 'folder', help: 'folder of a trained run' });
+const model = required({
+  group: 'Input and output',
+  argument: 'run|bundle',
+  help: 'folder of a trained run, or the ONNX file of a bundle',
+});
+const runFolder = required({ group: 'Input and output', argument: 'folder', help: 'folder of a trained run' });
+const bundleFile = required({ group: 'Input and output', argument: 'file', help: 'ONNX file of a bundle' });
 const background = files({ group: 'Input and output', help: 'event files of Standard Model background' });
 
 const run = {
@@ -228,6 +236,29 @@ const engine = {
   }),
 };
 
+/** How a bundle is run. */
+const inference = {
+  provider: choice({
+    group: 'Machine',
+    of: ['auto', 'cpu', 'cuda', 'tensorrt'],
+    default: 'auto',
+    help: 'what ONNX Runtime computes a bundle on; auto is the fastest that works here',
+  }),
+  sessions: whole({
+    group: 'Machine',
+    min: 0,
+    max: 256,
+    default: 0,
+    help: 'sessions of ONNX Runtime side by side for a bundle; 0 is as many as pay',
+  }),
+};
+const outOfDomain = choice({
+  group: 'Events and augmentations',
+  of: ['flag', 'refuse', 'nan'],
+  default: 'flag',
+  help: 'an event outside the training domain: score it and say so, stop, or give it the score NaN',
+});
+
 const machine = {
   ...engine,
   device: choice({ group: 'Machine', of: ['auto', 'cpu'], default: 'auto', help: 'where it computes' }),
@@ -286,9 +317,11 @@ const score = z.strictObject({
     group: 'Machine',
     of: ['auto', 'bf16'],
     default: 'auto',
-    help: "numbers it computes with: the run's own, or bf16 factors in the encoder's matrix products",
+    help: "numbers a run computes with: its own, or bf16 factors in the encoder's matrix products",
   }),
   onBadEvent,
+  outOfDomain,
+  ...inference,
   ...engine,
   ...common,
 });
@@ -300,12 +333,153 @@ const evaluate = z.strictObject({
   json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
   report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file for tables and plots' }),
   onBadEvent,
+  ...inference,
   ...engine,
+  ...common,
+});
+
+const exportOptions = z.strictObject({
+  model: runFolder,
+  out: required({ group: 'Input and output', argument: 'file', help: 'ONNX file for the bundle' }),
+  background: optionalFiles({
+    group: 'Input and output',
+    help: 'event files of background that set the thresholds; none is the events that training held back',
+  }),
+  signal: optionalNamedFiles({
+    group: 'Input and output',
+    help: 'event file of a signal under its name, to tell what another precision than f32 changes; repeat for more',
+  }),
+  triton: optional({ group: 'Input and output', argument: 'folder', help: 'folder for a Triton model repository too' }),
+  json: jsonOutput({ group: 'Input and output', file: false, help: 'print the model card as JSON' }),
+  part: choice({
+    group: 'Detector',
+    of: ['scorer', 'encoder'],
+    default: 'scorer',
+    help: 'the whole way to a score, or to the representation alone',
+  }),
+  inputRate: real({
+    group: 'Detector',
+    min: 0,
+    default: 0,
+    unit: 'kHz',
+    help: 'rate of events that reach the model, to give thresholds as trigger rates; 0 is unknown',
+  }),
+  name: path({
+    group: 'Input and output',
+    argument: 'text',
+    default: 'anomalyclr',
+    help: 'name of the model, for its card and for servers',
+  }),
+  licence: path({
+    group: 'Input and output',
+    argument: 'text',
+    default: 'not stated',
+    help: 'licence of the model, for its card',
+  }),
+  precision: choice({
+    group: 'Machine',
+    of: ['f32', 'f16', 'bf16', 'int8'],
+    default: 'f32',
+    help: 'numbers of the encoder: f16 computes in them, bf16 stores weights in them, int8 both in matrix products',
+  }),
+  layout: choice({
+    group: 'Machine',
+    of: ['packed', 'padded'],
+    default: 'packed',
+    help: 'dense layers over real objects alone, or over every slot, for compilers that want fixed shapes',
+  }),
+  onBadEvent,
+  ...engine,
+  ...common,
+});
+
+const verify = z.strictObject({
+  bundles: files({ group: 'Input and output', positional: true, help: 'ONNX files of bundles' }),
+  json: jsonOutput({ group: 'Input and output', file: false, help: 'print as JSON' }),
+  ...inference,
+  ...common,
+});
+
+const serve = z.strictObject({
+  model: bundleFile,
+  name: path({ group: 'Server', argument: 'text', default: 'anomalyclr', help: 'name of the model in addresses' }),
+  host: path({ group: 'Server', argument: 'address', default: '127.0.0.1', help: 'address to listen on' }),
+  port: whole({ group: 'Server', min: 0, max: 65_535, default: 8000, help: 'port to listen on; 0 is any free one' }),
+  maxBatch: whole({
+    group: 'Server',
+    min: 1,
+    max: 65_536,
+    default: 512,
+    unit: 'events',
+    help: 'most events of several requests that are scored together',
+  }),
+  latencyBudget: real({
+    group: 'Server',
+    min: 0,
+    max: 1000,
+    default: 0.5,
+    unit: 'ms',
+    help: 'how long a request may wait for others to be scored with it, where nothing else holds it up',
+  }),
+  queue: whole({
+    group: 'Server',
+    min: 1,
+    default: 16_384,
+    unit: 'events',
+    help: 'most events that wait; a request beyond gets 503',
+  }),
+  maxEvents: whole({
+    group: 'Server',
+    min: 1,
+    max: 1_000_000,
+    default: 8192,
+    unit: 'events',
+    help: 'most events of one request',
+  }),
+  maxRequest: real({ group: 'Server', above: 0, max: 2000, default: 32, unit: 'MB', help: 'largest request body' }),
+  timeout: real({
+    group: 'Server',
+    above: 0,
+    max: 3600,
+    default: 10,
+    unit: 'seconds',
+    help: 'how long a request may take to arrive, and how long to be answered',
+  }),
+  grace: real({
+    group: 'Server',
+    min: 0,
+    max: 3600,
+    default: 10,
+    unit: 'seconds',
+    help: 'how long a stop waits for requests under way',
+  }),
+  tokenFile: optional({
+    group: 'Server',
+    argument: 'file',
+    help: 'file with the bearer token that requests must carry',
+  }),
+  tlsCert: optional({ group: 'Server', argument: 'file', help: 'certificate (PEM), to serve HTTPS; with --tls-key' }),
+  tlsKey: optional({ group: 'Server', argument: 'file', help: 'its private key (PEM)' }),
+  watch: toggle({ group: 'Server', help: 'load the bundle again whenever its file changes' }),
+  logLevel: choice({
+    group: 'Server',
+    of: ['info', 'debug', 'warn', 'error', 'silent'],
+    default: 'info',
+    help: 'least severe line of the log; debug has one for each request',
+  }),
+  outOfDomain,
+  ...inference,
   ...common,
 });
 
 const inspect = z.strictObject({
   files: files({ group: 'Input and output', positional: true, help: 'event files' }),
+  model: optional({
+    group: 'Input and output',
+    argument: 'run|bundle',
+    help: 'run or bundle whose training domain the files are compared with, feature by feature',
+  }),
+  report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file for that comparison' }),
   json: jsonOutput({ group: 'Input and output', file: false, help: 'print as JSON' }),
   onBadEvent: choice({
     group: 'Events and augmentations',
@@ -373,7 +547,18 @@ const bench = z.strictObject({
 });
 
 /** Every command's options: the one home of names, defaults, ranges, units and help. */
-export const commandSchemas = { demo, inspect, train, score, evaluate, bench, doctor } as const;
+export const commandSchemas = {
+  demo,
+  inspect,
+  train,
+  score,
+  evaluate,
+  export: exportOptions,
+  verify,
+  serve,
+  bench,
+  doctor,
+} as const;
 
 export type CommandName = keyof typeof commandSchemas;
 /** The options of a command, checked, with defaults filled in. */
@@ -383,6 +568,9 @@ export type ScoreOptions = OptionsOf<'score'>;
 export type EvaluateOptions = OptionsOf<'evaluate'>;
 export type InspectOptions = OptionsOf<'inspect'>;
 export type DemoOptions = OptionsOf<'demo'>;
+export type ExportOptions = OptionsOf<'export'>;
+export type VerifyOptions = OptionsOf<'verify'>;
+export type ServeOptions = OptionsOf<'serve'>;
 export type BenchOptions = OptionsOf<'bench'>;
 export type DoctorOptions = OptionsOf<'doctor'>;
 /** What every command gets. */

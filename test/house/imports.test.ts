@@ -34,9 +34,10 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['files'] },
   { units: ['config', 'events'] },
   { units: ['read', 'model', 'addon', 'augment'], peers: true },
-  { units: ['ops'] },
+  { units: ['ops', 'bundle'] },
   { units: ['engine'] },
   { units: ['train', 'score'], peers: true },
+  { units: ['export', 'serve'] },
   { units: ['cli'] },
   { units: ['index', 'tfjs'] },
 ];
@@ -123,6 +124,11 @@ describe('src: who may import whom', () => {
     ['commander', (from: string) => from.startsWith('src/cli/')],
     ['cli-progress', (from: string) => from === 'src/cli/progress.ts'],
     ['@tensorflow', (from: string) => ['src/ops/tf.ts', 'src/ops/backend.ts'].includes(from)],
+    ['onnx-buf', (from: string) => ['src/export/graph.ts', 'src/bundle/read.ts'].includes(from)],
+    ['onnxruntime-node', (from: string) => from.startsWith('src/bundle/')],
+    ['fastify', (from: string) => from.startsWith('src/serve/')],
+    ['prom-client', (from: string) => from.startsWith('src/serve/')],
+    ['pino', (from: string) => from.startsWith('src/serve/')],
     ['yaml', (from: string) => from === 'src/config/config-file.ts'],
   ])('%s has one door', (name, door) => {
     const users = imports.filter(({ to }) => to === name || to.startsWith(`${name}/`));
