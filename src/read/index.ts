@@ -144,7 +144,8 @@ export async function readAll(
   return { batch: eventIds && withIds ? { ...batch, eventIds } : batch, skipped, files: loaded };
 }
 
-async function sha256(file: string): Promise<string> {
+/** SHA-256 of a file's bytes, hexadecimal. */
+export async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash).catch((error: unknown) =>
     Promise.reject(fileError(file, error, 'read')),

@@ -1,21 +1,12 @@
 import { existsSync } from 'node:fs';
-import * as z from 'zod';
 import type { Engine, Floats, ScoringModel } from '../engine/engine.js';
-import { AnomalyClrError } from '../errors.js';
-import { domainSchema, inDomain, type Domain } from '../events/domain.js';
+import { inDomain, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
-import { readJson } from '../files.js';
-import { loadEncoder } from '../model/encoder-file.js';
 import { runFiles } from '../model/run-folder.js';
-import { Detector, detectorConfig, loadDetector, precisionOf, toFloat32, type DetectorWeights } from './detector.js';
+import { Detector, detectorConfig, precisionOf, toFloat32 } from './detector.js';
+import { detectorFor, loadParts, loadRun, type RunParts } from './load-run.js';
 import { rawFeatureCount, rawFeatures } from './raw-features.js';
-import { columnsOf, rowLength, type RepresentationName } from './representation.js';
-
-const settingsSchema = z.looseObject({
-  seed: z.number(),
-  loss: z.string(),
-  representation: z.string().regex(/^(pool|last|head[1-9])$/),
-});
+import type { RepresentationName } from './representation.js';
 
 /** One way to give events a score. */
 export interface Method {
@@ -54,14 +45,8 @@ export class Scorer implements Method {
    * @throws AnomalyClrError where the folder is not a complete run, or its files do not fit together
    */
   static async open(folder: string, engine: Engine, precision: 'auto' | 'bf16' = 'auto'): Promise<Scorer> {
-    const files = runFiles(folder);
-    if (!existsSync(files.config)) throw new AnomalyClrError(`${folder}: not a run; name the folder that train made`);
-    if (!existsSync(files.detector))
-      throw new AnomalyClrError(`${folder}: its training is not complete; finish it with train --resume`);
-    const settings = await readJson(files.config, settingsSchema);
-    const domain = await readJson(files.domain, domainSchema);
-    const representation = settings.representation as RepresentationName;
-    const { model, size } = await openModel(engine, files.encoder, files.detector, representation, precision);
+    const { settings, domain, representation, parts } = await loadRun(folder);
+    const { model, size } = openModel(engine, parts, precision);
     return new Scorer(folder, settings.loss, settings.seed, domain, engine, representation, model, size);
   }
 
@@ -110,7 +95,7 @@ export class Scorer implements Method {
     }
     if (existsSync(files.untrainedEncoder)) {
       const file = files.comparatorDetector('untrained-autoencoder');
-      const { model } = await openModel(this.engine, files.untrainedEncoder, file, this.representation);
+      const { model } = openModel(this.engine, await loadParts(files.untrainedEncoder, file, this.representation));
       this.opened.push(model);
       methods.push({ name: 'untrained-encoder', score: async events => toFloat32(await model.score(events)) });
     }
@@ -123,31 +108,12 @@ export class Scorer implements Method {
 }
 
 /** An encoder read at one representation, with the detector on it. */
-async function openModel(
+function openModel(
   engine: Engine,
-  encoderFile: string,
-  detectorFile: string,
-  representation: RepresentationName,
+  { encoder, columns: [from, to], detector }: RunParts,
   precision: 'auto' | 'bf16' = 'auto',
-): Promise<{ model: ScoringModel; size: number }> {
-  const { config, weights: stored } = await loadEncoder(encoderFile);
-  const weights = precision === 'auto' ? stored : toFloat32(stored);
-  const [from, to] = columnsOf(representation, config);
-  if (to > rowLength(config))
-    throw new AnomalyClrError(`${encoderFile}: has no representation ${representation}; it is another run's`);
-  const detector = detectorConfig(
-    await detectorFor(detectorFile, to - from),
-    precision === 'auto' ? precisionOf(weights) : precision,
-  );
-  return { model: engine.scorer({ ...detector, encoder: { ...config, weights, from, to } }), size: to - from };
-}
-
-/** A detector that reads `inputs` numbers an event. */
-async function detectorFor(file: string, inputs: number): Promise<DetectorWeights> {
-  const detector = await loadDetector(file);
-  if (detector.preparation.inputs !== inputs)
-    throw new AnomalyClrError(
-      `${file}: reads ${detector.preparation.inputs} numbers an event, not ${inputs}; it is another run's`,
-    );
-  return detector;
+): { model: ScoringModel; size: number } {
+  const weights = precision === 'auto' ? encoder.weights : toFloat32(encoder.weights);
+  const config = detectorConfig(detector, precision === 'auto' ? precisionOf(weights) : precision);
+  return { model: engine.scorer({ ...config, encoder: { ...encoder.config, weights, from, to } }), size: to - from };
 }

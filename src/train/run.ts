@@ -10,7 +10,6 @@ import { openEngine } from '../engine/index.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { DomainBuilder, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
-import { shuffle } from '../events/philox.js';
 import { writeAtomically } from '../files.js';
 import { saveEncoder } from '../model/encoder-file.js';
 import { initialWeights } from '../model/initialise.js';
@@ -25,6 +24,7 @@ import { rotationSpread } from './invariance.js';
 import { MetricsLog } from './log.js';
 import { beginRun, runFiles, type RunFiles, type RunProvenance } from '../model/run-folder.js';
 import { writeRunReport } from './run-report.js';
+import { splitEvents } from './split.js';
 
 /** Who watches a run. All may be left out. */
 export interface TrainWatch {
@@ -40,8 +40,6 @@ export interface TrainWatch {
 /** Widths of the autoencoder on raw data, as in the published comparison. */
 const rawHidden = [32, 16];
 const rawBottleneck = 8;
-/** The epoch that keys which events are held back, apart from every epoch of training. */
-const splitEpoch = 0xfffffffe;
 /** Events embedded at once. */
 const embedEvents = 16_384;
 
@@ -123,11 +121,7 @@ class Run {
   ) {
     this.files = runFiles(folder);
     this.config = encoderConfigOf(options, domain);
-    const { count } = loaded.batch;
-    const order = shuffle(count, options.seed, splitEpoch);
-    const held = Math.floor(count * options.validation);
-    this.validation = order.slice(0, held);
-    this.training = order.slice(held);
+    ({ training: this.training, validation: this.validation } = splitEvents(loaded.batch.count, options));
   }
 
   async train(): Promise<void> {
