@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { SessionThread, type Tensors } from './thread.js';
+import { own, SessionThread, type Tensors } from './thread.js';
 
 export type { Tensor, Tensors, TensorValues } from './thread.js';
 
@@ -46,7 +46,7 @@ export async function openSession(bytes: Uint8Array, options: OpenSessionOptions
   return {
     provider: found,
     version: thread.version,
-    run: (feeds, fetches) => thread.run(feeds, fetches),
+    run: (feeds, fetches) => thread.run(own(feeds), fetches),
     dispose: () => thread.dispose(),
   };
 }
@@ -54,8 +54,8 @@ export async function openSession(bytes: Uint8Array, options: OpenSessionOptions
 /** Threads that an option asks for: 0 is one for every core. */
 export const coresFor = (threads: number): number => (threads > 0 ? threads : availableParallelism());
 
-/** What ONNX Runtime is given for each provider: those it may fall back on for operators that the first lacks follow. */
-export const providerLists: Readonly<Record<Exclude<Provider, 'auto'>, readonly string[]>> = {
+/** What ONNX Runtime is given for each: those that take the operations it lacks follow. One that is absent throws. */
+const providerLists: Readonly<Record<Exclude<Provider, 'auto'>, readonly string[]>> = {
   cpu: ['cpu'],
   cuda: ['cuda', 'cpu'],
   tensorrt: ['tensorrt', 'cuda', 'cpu'],
@@ -67,28 +67,24 @@ export async function openThread(
   name: string,
   provider: Provider,
   threads: number,
+  onEnd?: (thread: SessionThread) => void,
 ): Promise<{ thread: SessionThread; provider: Exclude<Provider, 'auto'> }> {
-  if (provider === 'cpu' || provider === 'auto') {
-    if (provider === 'auto') {
-      // An absent provider throws even where others stand behind it.
-      const thread = await SessionThread.open(bytes, name, { threads, providers: providerLists.cuda }).catch(
-        () => undefined,
-      );
-      if (thread) return { thread, provider: 'cuda' };
-    }
-    return {
-      thread: await SessionThread.open(bytes, name, { threads, providers: providerLists.cpu }),
-      provider: 'cpu',
-    };
+  const open = (on: Exclude<Provider, 'auto'>) =>
+    SessionThread.open(bytes, name, { threads, providers: providerLists[on] }, onEnd);
+  if (provider === 'cpu') return { thread: await open('cpu'), provider };
+  if (provider === 'auto') {
+    const thread = await open('cuda').catch(() => undefined);
+    return thread ? { thread, provider: 'cuda' } : { thread: await open('cpu'), provider: 'cpu' };
   }
-  const thread = await SessionThread.open(bytes, name, { threads, providers: providerLists[provider] }).catch(
-    (error: unknown) => {
-      if (!(error instanceof AnomalyClrError)) throw error;
-      if (!/ExecutionProvider|provider/i.test(error.message)) throw error; // the model's fault, not the provider's
-      throw new UsageError(`--provider ${provider} does not work here: ${error.message}; ${getProvider[provider]}`);
-    },
-  );
-  return { thread, provider };
+  try {
+    return { thread: await open(provider), provider };
+  } catch (error) {
+    // where the processor takes the model, the fault is the provider's
+    const onProcessor = await open('cpu').catch(() => undefined);
+    if (!onProcessor || !(error instanceof AnomalyClrError)) throw error;
+    await onProcessor.dispose();
+    throw new UsageError(`--provider ${provider} does not work here (${error.message}); ${getProvider[provider]}`);
+  }
 }
 
 const wheel =

@@ -24,6 +24,18 @@ export interface Tensor {
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+/** Tensors in memory of their own, which goes to the thread that is given them. */
+export type OwnedTensors = Readonly<Record<string, { type: string; dims: readonly number[]; bytes: ArrayBuffer }>>;
+
+/** Copies tensors, so that they can be handed over. */
+export function own(tensors: Tensors): OwnedTensors {
+  const owned = Object.entries(tensors).map(([name, { type, dims, data }]) => [
+    name,
+    { type, dims, bytes: copyOf(data) },
+  ]);
+  return Object.fromEntries(owned) as OwnedTensors;
+}
+
 /** How a session is made. */
 export interface ThreadOptions {
   /** Of one operation. */
@@ -80,7 +92,7 @@ parentPort.on('message', async ({ id, request }) => {
     const ort = await library;
     answer({ id, value: await (request.model ? open(ort, request) : run(ort, request)) });
   } catch (error) {
-    parentPort.postMessage({ id, failure: String(error?.message ?? error), missing: session === undefined && error?.code });
+    parentPort.postMessage({ id, failure: String(error?.message ?? error) });
   }
 });
 `;
@@ -88,7 +100,7 @@ parentPort.on('message', async ({ id, request }) => {
 type Request =
   | { readonly model: ArrayBuffer; readonly threads: number; readonly providers: readonly string[] }
   | {
-      readonly feeds: Readonly<Record<string, { type: string; dims: readonly number[]; bytes: ArrayBuffer }>>;
+      readonly feeds: OwnedTensors;
       readonly fetches: readonly string[] | undefined;
     };
 interface Answer {
@@ -130,7 +142,7 @@ export class SessionThread {
 
   private constructor(
     private readonly name: string,
-    private readonly onEnd: (() => void) | undefined,
+    private readonly onEnd: ((thread: SessionThread) => void) | undefined,
   ) {
     this.worker = new Worker(workerSource, { eval: true, workerData: findRuntime() });
     this.worker
@@ -148,7 +160,7 @@ export class SessionThread {
     model: Uint8Array,
     name: string,
     { threads, providers }: ThreadOptions,
-    onEnd?: () => void,
+    onEnd?: (thread: SessionThread) => void,
   ): Promise<SessionThread> {
     const thread = new SessionThread(name, onEnd);
     try {
@@ -166,12 +178,13 @@ export class SessionThread {
     return this.waiting.size;
   }
 
-  /** @param fetches - outputs that are wanted; all where it is left out */
-  async run(feeds: Tensors, fetches?: readonly string[]): Promise<Tensors> {
-    const sent: Record<string, { type: string; dims: readonly number[]; bytes: ArrayBuffer }> = {};
-    for (const [name, { type, dims, data }] of Object.entries(feeds)) sent[name] = { type, dims, bytes: copyOf(data) };
-    const buffers = Object.values(sent).map(({ bytes }) => bytes);
-    return (await this.ask({ feeds: sent, fetches }, buffers)) as Tensors;
+  /**
+   * @param feeds - handed over: they can't be used again
+   * @param fetches - outputs that are wanted; all where it is left out
+   */
+  async run(feeds: OwnedTensors, fetches?: readonly string[]): Promise<Tensors> {
+    const buffers = Object.values(feeds).map(({ bytes }) => bytes);
+    return (await this.ask({ feeds, fetches }, buffers)) as Tensors;
   }
 
   /** Ends the thread; runs under way reject. */
@@ -201,7 +214,7 @@ export class SessionThread {
   private end(reason: string): void {
     if (this.closed) return;
     this.close(new AnomalyClrError(`${this.name}: the thread that computes it ended (${oneLine(reason)})`));
-    this.onEnd?.();
+    this.onEnd?.(this);
   }
 
   private close(reason: AnomalyClrError): void {
