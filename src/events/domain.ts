@@ -14,6 +14,8 @@ const featureSchema = z.strictObject({
   std: z.number().nonnegative(),
   /** At {@link quantileProbabilities}. */
   quantiles: z.array(z.number()).length(quantileProbabilities.length),
+  /** At 0, 1, .. 100 %, from the least to the greatest; missing in older files. */
+  percentiles: z.array(z.number()).length(101).optional(),
 });
 
 const multiplicitySchema = z.strictObject({
@@ -84,13 +86,16 @@ export class FeatureAccumulator {
   summary(): FeatureSummary | null {
     const { count, min, max, mean, squares } = this;
     if (count === 0) return null;
-    return { min, max, mean, std: Math.sqrt(squares / count), quantiles: this.quantiles() };
+    const quantiles = this.quantiles(quantileProbabilities);
+    const percentiles = [min, ...this.quantiles(innerPercentiles), max];
+    return { min, max, mean, std: Math.sqrt(squares / count), quantiles, percentiles };
   }
 
-  private quantiles(): number[] {
+  /** @param probabilities - rising */
+  private quantiles(probabilities: readonly number[]): number[] {
     let bin = -1;
     let seen = 0;
-    return quantileProbabilities.map(p => {
+    return probabilities.map(p => {
       const rank = Math.max(1, Math.ceil(p * this.count));
       while (seen < rank) seen += this.bins[++bin];
       return Math.max(this.min, Math.min(this.max, this.value(bin + 0.5)));
@@ -114,6 +119,7 @@ export class FeatureAccumulator {
   }
 }
 
+const innerPercentiles = Array.from({ length: 99 }, (_, k) => (k + 1) / 100);
 const binsPerUnit = 1024;
 const linearEdge = 10.5;
 const minExponent = -10;

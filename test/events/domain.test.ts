@@ -52,7 +52,11 @@ test('figures of a small batch, by hand', () => {
   expect(domain.events).toBe(2);
   expect(domain.ptScale).toBe(25);
   expect(domain.kinds.met.pt).toMatchObject({ min: 10, max: 30, mean: 20, std: 10 });
-  expect(domain.kinds.met.eta).toEqual({ min: 0, max: 0, mean: 0, std: 0, quantiles: Array(9).fill(0) });
+  expect(domain.kinds.met.eta).toEqual({
+    ...{ min: 0, max: 0, mean: 0, std: 0 },
+    quantiles: Array(9).fill(0),
+    percentiles: Array(101).fill(0),
+  });
   expect(domain.kinds.met.phi).toMatchObject({ min: -3, max: 1, mean: -1, std: 2 });
   expect(domain.kinds.jet).toMatchObject({ objects: 2, multiplicity: { min: 0, max: 2, mean: 1, counts: [1, 0, 1] } });
   expect(domain.kinds.electron).toMatchObject({ objects: 0, pt: null, eta: null, phi: null });
@@ -69,11 +73,19 @@ test('quantiles agree with exact ones to the stated error', () => {
           const values = batch[feature].filter((_, o) => batch.kind[o] === Kind[kind]).sort();
           const summary = domain.kinds[kind][feature];
           expect(summary === null).toBe(values.length === 0);
-          for (const [i, p] of quantileProbabilities.entries()) {
-            if (!summary) continue;
+          if (!summary) continue;
+          const expectNear = (got: number, p: number) => {
             const exact = values[Math.max(1, Math.ceil(p * values.length)) - 1];
             const error = feature === 'pt' ? Math.max(exact / 2048, 1e-3) : 1 / 2048;
-            expect(Math.abs(summary.quantiles[i] - exact)).toBeLessThanOrEqual(error * 1.0001);
+            expect(Math.abs(got - exact)).toBeLessThanOrEqual(error * 1.0001);
+          };
+          for (const [i, p] of quantileProbabilities.entries()) expectNear(summary.quantiles[i], p);
+          const percentiles = summary.percentiles!;
+          expect(percentiles).toHaveLength(101);
+          expect([percentiles[0], percentiles[100]]).toEqual([summary.min, summary.max]);
+          for (let k = 1; k <= 100; k++) {
+            expectNear(percentiles[k], k / 100);
+            expect(percentiles[k]).toBeGreaterThanOrEqual(percentiles[k - 1]);
           }
         }
     }),
@@ -229,6 +241,14 @@ test('inDomain is 1 where outsideOf names nothing', () => {
 test('no objects, no domain', () => {
   expect(() => domainOf(batchOf([], []))).toThrow(AnomalyClrError);
   expect(() => new DomainBuilder().build()).toThrow(/in 0 events/);
+});
+
+test('the schema takes a file from before there were percentiles', () => {
+  const old = JSON.parse(JSON.stringify(domainOf(batchOf([[Kind.met, 10, 0, 1]]))));
+  for (const quantity of ['pt', 'eta', 'phi']) delete old.kinds.met[quantity].percentiles;
+  expect(domainSchema.parse(old).kinds.met.pt).not.toHaveProperty('percentiles');
+  old.kinds.met.pt.percentiles = [1, 2, 3];
+  expect(domainSchema.safeParse(old).success).toBe(false);
 });
 
 test('the schema refuses what is not a domain', () => {
