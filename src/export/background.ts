@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import type { Calibration } from '../bundle/card.js';
+import { AnomalyClrError } from '../errors.js';
+import { range, take, type EventBatch } from '../events/event-batch.js';
+import type { RunProvenance } from '../model/run-folder.js';
+import { countEvents, readEvents, sha256, type OnBadEvent } from '../read/index.js';
+import { splitEvents } from '../train/split.js';
+
+const batchEvents = 8192;
+
+/** Background that sets thresholds, as a stream: files of any size stay outside memory. */
+export interface BackgroundSource {
+  readonly heldBack: boolean;
+  /** Events at most. */
+  readonly total: number;
+  read(): AsyncGenerator<EventBatch, void, void>;
+  /** What was read, by base name; complete once `read` has ended. */
+  readonly files: Calibration['files'];
+  /** Bad events left out so far. */
+  readonly skipped: number;
+}
+
+/** The events of files that were named for it. */
+export async function givenBackground(files: readonly string[], onBadEvent: OnBadEvent): Promise<BackgroundSource> {
+  let total = 0;
+  for (const file of files) total += await countEvents(file);
+  const source = {
+    heldBack: false,
+    total,
+    skipped: 0,
+    files: [] as Calibration['files'],
+    async *read() {
+      source.files = [];
+      for (const file of files) {
+        const entry = { file: path.basename(file), events: 0, sha256: await sha256(file) };
+        source.files.push(entry);
+        for await (const batch of readEvents(file, {
+          batch: batchEvents,
+          onBadEvent,
+          onSkip: () => (source.skipped += 1),
+        })) {
+          entry.events += batch.count;
+          yield batch;
+        }
+      }
+    },
+  };
+  return source;
+}
+
+const splitOptionsSchema = z.looseObject({
+  seed: z.number(),
+  validation: z.number().min(0).max(1),
+  onBadEvent: z.enum(['fail', 'skip']),
+});
+
+/**
+ * The events that the training of a run held back, read again from its own files.
+ *
+ * @param settings - the run's config.json
+ * @returns why there are none, where there are none: nothing was held back, or a file is gone or has changed
+ */
+export async function heldBackBackground(
+  settings: unknown,
+  { files }: Pick<RunProvenance, 'files'>,
+): Promise<BackgroundSource | { readonly reason: string }> {
+  const { onBadEvent, ...split } = splitOptionsSchema.parse(settings);
+  const used = files.filter(({ events }) => events > 0);
+  const { validation } = splitEvents(
+    used.reduce((sum, { events }) => sum + events, 0),
+    split,
+  );
+  if (validation.length === 0) return { reason: 'the training held no events back' };
+  for (const { file, sha256: before } of used) {
+    const name = path.basename(file);
+    if (!existsSync(file)) return { reason: `the training's file ${name} is not where it was` };
+    if ((await sha256(file)) !== before) return { reason: `the training's file ${name} has changed since` };
+  }
+  const held = validation.toSorted();
+  const source = {
+    heldBack: true,
+    total: held.length,
+    skipped: 0,
+    files: [] as Calibration['files'],
+    async *read() {
+      source.files = [];
+      let before = 0; // events of the run in the files so far
+      let next = 0; // first of `held` that is still to come
+      for (const { file, events, sha256: hash } of used) {
+        const entry = { file: path.basename(file), events: 0, sha256: hash };
+        source.files.push(entry);
+        for await (const batch of eventsUpTo(file, events, onBadEvent)) {
+          const from = next;
+          while (next < held.length && held[next] < before + batch.count) next++;
+          const index = held.subarray(from, next).map(position => position - before);
+          before += batch.count;
+          entry.events += index.length;
+          if (index.length > 0) yield take(batch, index);
+        }
+      }
+      if (next !== held.length)
+        throw new AnomalyClrError(
+          `${used.map(({ file }) => file).join(', ')}: fewer events than the training read; give --background instead`,
+        );
+    },
+  };
+  return source;
+}
+
+/** The first `events` valid events of a file: what a training took of it. */
+async function* eventsUpTo(file: string, events: number, onBadEvent: OnBadEvent): AsyncGenerator<EventBatch> {
+  let left = events;
+  for await (const batch of readEvents(file, { batch: batchEvents, onBadEvent })) {
+    const some = range(batch, 0, Math.min(left, batch.count));
+    yield some;
+    if ((left -= some.count) === 0) return;
+  }
+}

@@ -1,0 +1,99 @@
+import type { Card } from '../bundle/card.js';
+import { AnomalyClrError } from '../errors.js';
+import type { ElementType, Graph } from './graph.js';
+import { toBfloat16, toFloat16 } from './half.js';
+import { transpose } from './weights.js';
+
+/** y = x W^T + b in float32, with W [outputs, inputs]. */
+export function linear(graph: Graph, x: string, name: string, weight: Float32Array, bias: Float32Array): string {
+  const outputs = bias.length;
+  const w = graph.constant(`${name}/weight`, transpose(weight, outputs), [weight.length / outputs, outputs]);
+  const b = graph.constant(`${name}/bias`, bias, [outputs]);
+  return graph.node('Add', [graph.node('MatMul', [x, w], `${name}/product`), b], name);
+}
+
+/**
+ * The encoder's weights and dense layers in one precision:
+ *
+ *     f32
+ *     f16    the transformer's values and weights are float16; its norms add up in float32
+ *     bf16   weights are stored as bfloat16 and widened, which ONNX Runtime does once when it loads
+ *     int8   factors of matrix products quantised symmetrically: weights by output column, inputs by the range that
+ *            quantise.ts measured. Written as QuantizeLinear and DequantizeLinear, which ONNX Runtime and TensorRT fuse.
+ *            A fixed range, so that no event changes another's score.
+ */
+export class Dense {
+  /** Inputs of the dense layers of the transformer, by the layers' paths. */
+  readonly probes = new Map<string, string>();
+
+  constructor(
+    private readonly graph: Graph,
+    readonly precision: Card['precision'],
+    private readonly ranges: ReadonlyMap<string, number> | undefined,
+  ) {}
+
+  /** Type of the values between the transformer's layers. */
+  get type(): ElementType {
+    return this.precision === 'f16' ? 'float16' : 'float';
+  }
+
+  /** A dense layer of the transformer: y = x W^T + b. */
+  layer(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
+    this.probes.set(this.graph.path(name), x);
+    if (this.precision !== 'int8') return this.product(x, name, weight, bias);
+    const product = this.quantisedProduct(x, name, weight, bias.length);
+    return this.graph.node('Add', [product, this.weight(`${name}/bias`, bias, [bias.length])], name);
+  }
+
+  /** A dense layer of the head, which sees one row an event: its values stay float32. */
+  headLayer(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
+    return this.precision === 'bf16' ? this.product(x, name, weight, bias) : linear(this.graph, x, name, weight, bias);
+  }
+
+  private product(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
+    const { graph } = this;
+    const outputs = bias.length;
+    const w = this.weight(`${name}/weight`, transpose(weight, outputs), [weight.length / outputs, outputs]);
+    return graph.node(
+      'Add',
+      [graph.node('MatMul', [x, w], `${name}/product`), this.weight(`${name}/bias`, bias, [outputs])],
+      name,
+    );
+  }
+
+  /** A weight of the transformer that is not a factor of a product, or one that is not quantised. */
+  weight(name: string, data: Float32Array, shape: readonly number[]): string {
+    const { graph } = this;
+    if (this.precision === 'f16') return graph.constant(name, toFloat16(data), shape, 'float16');
+    if (this.precision === 'bf16')
+      return graph.cast(graph.constant(`${name}/stored`, toBfloat16(data), shape, 'bfloat16'), 'float', name);
+    return graph.constant(name, data, shape);
+  }
+
+  private quantisedProduct(x: string, name: string, weights: Float32Array, outputs: number): string {
+    const { graph } = this;
+    const weight = transpose(weights, outputs);
+    const range = this.ranges?.get(graph.path(name));
+    if (range === undefined)
+      throw new AnomalyClrError(`layer ${graph.path(name)}: no range for int8; measure it on events first`);
+    const scale = graph.constant(`${name}/input_scale`, Float32Array.of((range || 1) / 127), []);
+    const zero = graph.constant(`${name}/input_zero`, Int8Array.of(0), []);
+    const quantised = graph.node('QuantizeLinear', [x, scale, zero], `${name}/input_quantised`);
+    const input = graph.node('DequantizeLinear', [quantised, scale, zero], `${name}/input`);
+    const scales = new Float32Array(outputs);
+    weight.forEach((w, i) => (scales[i % outputs] = Math.max(scales[i % outputs], Math.abs(w) / 127)));
+    const steps = scales.map(s => s || 1);
+    const data = Int8Array.from(weight, (w, i) => Math.round(w / steps[i % outputs]));
+    const w = graph.node(
+      'DequantizeLinear',
+      [
+        graph.constant(`${name}/weight_quantised`, data, [weight.length / outputs, outputs]),
+        graph.constant(`${name}/weight_scale`, steps, [outputs]),
+        graph.constant(`${name}/weight_zero`, new Int8Array(outputs), [outputs]),
+      ],
+      `${name}/weight`,
+      { axis: 1n },
+    );
+    return graph.node('MatMul', [input, w], `${name}/product`);
+  }
+}

@@ -1,0 +1,135 @@
+import { crossedBits } from '../bundle/card.js';
+import type { Domain, Multiplicity } from '../events/domain.js';
+import { kindNames } from '../events/objects.js';
+import type { Graph } from './graph.js';
+import type { ObjectValues } from './model-objects.js';
+
+/** Beyond every boundary, and small enough that differences stay finite. */
+const unbounded = 1e30;
+const features = ['pt', 'eta', 'phi'] as const;
+
+/** bool [batch]; float [batch]; int32 [batch, 5, 4], with the meaning of bundle/card.ts. */
+export interface Verdict {
+  readonly inDomain: string;
+  readonly distance: string;
+  readonly crossed: string;
+}
+
+/** Which boundaries of the training sample each event crosses, and how far: inDomain of events/domain.ts as a graph. */
+export function addVerdict(graph: Graph, domain: Domain, objects: ObjectValues): Verdict {
+  const n = graph.node.bind(graph);
+  const { code, kinds, invalid, unknownClass, validEvent } = objects;
+  const x = objects.features;
+  // rows by class code; an empty slot, 0, has no boundaries
+  const table = (name: string, of: (summary: Domain['kinds']['jet']['pt']) => number, empty: number): string => {
+    const rows = kindNames.flatMap(kind => features.map(feature => of(domain.kinds[kind][feature])));
+    const data = Float32Array.of(empty, empty, empty, ...rows);
+    return n('Gather', [graph.constant(`${name}_by_class`, data, [kindNames.length + 1, 3]), code], name, { axis: 0n });
+  };
+  const least = table('least', summary => summary?.min ?? -unbounded, -unbounded);
+  const greatest = table('greatest', summary => summary?.max ?? unbounded, unbounded);
+  const perDeviation = table('per_deviation', summary => (summary ? 1 / (summary.std || 1) : 0), 0);
+  const flags = n(
+    'Concat',
+    [
+      graph.cast(n('Less', [x, least], 'is_below'), 'float', 'below'),
+      graph.cast(n('Greater', [x, greatest], 'is_above'), 'float', 'above'),
+      invalid,
+    ],
+    'flags',
+    { axis: 2n },
+  );
+  // slots that no kind owns count for the event
+  const some = n('ReduceSum', [kinds, graph.list(2)], 'owned', { keepdims: 1n });
+  const owners = n('Concat', [kinds, n('Sub', [graph.scalar(1), some], 'unowned')], 'owners', { axis: 2n });
+  const perOwner = n('MatMul', [n('Transpose', [owners], 'owners_first', { perm: [0n, 2n, 1n] }), flags], 'flagged');
+  const bitsOf = (name: string, counts: string, weights: number[], shape: number[]): string =>
+    n(
+      'Mul',
+      [
+        graph.cast(n('Greater', [counts, graph.scalar(0)], `${name}_any`), 'float', `${name}_set`),
+        graph.constant(`${name}_bits`, Float32Array.from(weights), shape),
+      ],
+      name,
+    );
+  const { below, above, invalid: broken } = crossedBits;
+  const featureBits = n(
+    'ReduceSum',
+    [
+      n(
+        'Reshape',
+        [
+          bitsOf('weighted', perOwner, [below, below, below, above, above, above, broken, broken, broken], [9]),
+          graph.list(0, 5, 3, 3),
+        ],
+        'by_bit',
+      ),
+      graph.list(2),
+    ],
+    'feature_bits',
+    { keepdims: 0n },
+  );
+
+  const ofKind = n('ReduceSum', [kinds, graph.list(1)], 'kind_counts', { keepdims: 0n });
+  const ofAll = n('ReduceSum', [ofKind, graph.list(1)], 'event_count', { keepdims: 1n });
+  const counts = n('Concat', [ofKind, ofAll], 'counts', { axis: 1n });
+  const seen = [...kindNames.map(kind => domain.kinds[kind].multiplicity), domain.multiplicity];
+  const row = (name: string, of: (m: Multiplicity) => number): string =>
+    graph.constant(name, Float32Array.from(seen, of), [seen.length]);
+  const [fewest, most] = [row('fewest', m => m.min), row('most', m => m.max)];
+  const unknown = n('ReduceMax', [unknownClass], 'any_unknown', { axes: [1n], keepdims: 1n });
+  const countBits = n(
+    'Add',
+    [
+      n(
+        'Add',
+        [
+          graph.cast(n('Less', [counts, fewest], 'is_fewer'), 'float', 'fewer'),
+          n(
+            'Mul',
+            [graph.cast(n('Greater', [counts, most], 'is_more'), 'float', 'more'), graph.scalar(above)],
+            'more_bit',
+          ),
+        ],
+        'count_bounds',
+      ),
+      n('Mul', [unknown, graph.constant('unknown_bit', Float32Array.of(0, 0, 0, 0, broken), [5])], 'unknown_bits'),
+    ],
+    'count_bits',
+  );
+  const bits = n('Concat', [featureBits, n('Unsqueeze', [countBits, graph.list(2)], 'count_column')], 'bits', {
+    axis: 2n,
+  });
+  const inDomain = n(
+    'Equal',
+    [n('ReduceMax', [bits], 'worst_bits', { axes: [1n, 2n], keepdims: 0n }), graph.scalar(0)],
+    'inside',
+  );
+
+  const excess = (name: string, value: string, low: string, high: string, per: string): string => {
+    const beyond = n(
+      'Max',
+      [n('Sub', [low, value], `${name}_under`), n('Sub', [value, high], `${name}_over`), graph.scalar(0)],
+      `${name}_beyond`,
+    );
+    return n('Mul', [beyond, per], `${name}_deviations`);
+  };
+  const ofFeatures = n('ReduceMax', [excess('feature', x, least, greatest, perDeviation)], 'feature_distance', {
+    axes: [1n, 2n],
+    keepdims: 0n,
+  });
+  const perCount = row('per_count', m => 1 / (deviation(m) || 1));
+  const ofCounts = n('ReduceMax', [excess('count', counts, fewest, most, perCount)], 'count_distance', {
+    axes: [1n],
+    keepdims: 0n,
+  });
+  const far = n('Max', [ofFeatures, ofCounts], 'farthest');
+  const distance = n('Where', [validEvent, far, graph.scalar(Infinity)], 'distance');
+  return { inDomain, distance, crossed: graph.cast(bits, 'int32', 'mask') };
+}
+
+/** Standard deviation of a number of objects over the events. */
+function deviation({ counts, mean }: Multiplicity): number {
+  const events = counts.reduce((a, b) => a + b, 0);
+  return events === 0 ? 0 : Math.sqrt(counts.reduce((sum, of, k) => sum + of * (k - mean) ** 2, 0) / events);
+}
