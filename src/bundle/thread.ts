@@ -213,7 +213,8 @@ export class SessionThread {
 
   private end(reason: string): void {
     if (this.closed) return;
-    this.close(new AnomalyClrError(`${this.name}: the thread that computes it ended (${oneLine(reason)})`));
+    const what = `the thread that computes it ended (${oneLine(reason)})`;
+    this.close(new AnomalyClrError(`${this.name}: ${what}; where memory ran out, try again with fewer events at once`));
     this.onEnd?.(this);
   }
 

@@ -1,0 +1,42 @@
+import { AnomalyClrError } from '../errors.js';
+import type { EventBatch } from '../events/event-batch.js';
+import { slotLimits } from './card.js';
+
+/** Events in the shape of a bundle's input. */
+export interface PaddedEvents {
+  /** [events, slots, 4] = pT [GeV], eta, phi [rad], class; zeros in an empty slot */
+  readonly objects: Float32Array;
+  readonly events: number;
+  readonly slots: number;
+}
+
+/**
+ * Events in slots: as many as the event with most objects has, at least one.
+ *
+ * @throws AnomalyClrError naming the row of an event with more objects than a bundle takes
+ */
+export function padEvents(
+  batch: Pick<EventBatch, 'count' | 'offsets' | 'pt' | 'eta' | 'phi' | 'kind' | 'rows'>,
+): PaddedEvents {
+  const { count, offsets, pt, eta, phi, kind, rows } = batch;
+  let slots: number = slotLimits.min;
+  for (let e = 0; e < count; e++) {
+    const objects = offsets[e + 1] - offsets[e];
+    if (objects > slotLimits.max)
+      throw new AnomalyClrError(
+        `event ${rows[e]}: has ${objects} objects, and a bundle takes at most ${slotLimits.max}; leave the softest out`,
+      );
+    if (objects > slots) slots = objects;
+  }
+  const objects = new Float32Array(count * slots * 4);
+  for (let e = 0; e < count; e++) {
+    let at = e * slots * 4;
+    for (let o = offsets[e]; o < offsets[e + 1]; o++) {
+      objects[at++] = pt[o];
+      objects[at++] = eta[o];
+      objects[at++] = phi[o];
+      objects[at++] = kind[o];
+    }
+  }
+  return { objects, events: count, slots };
+}
