@@ -56,7 +56,7 @@ export async function openScorerAt(
   { subject, engine, threads }: Place,
   detector: DetectorWeights,
 ): Promise<Pick<ScoringModel, 'score' | 'embed'> & Partial<Pick<ScoringModel, 'scoreNow'>>> {
-  return subject.engine === 'onnxruntime'
-    ? openOnnxScorer({ ...configOf(detector, 'f32'), threads })
-    : openScorer(engine(), detector, subject.precision);
+  if (subject.engine !== 'onnxruntime') return openScorer(engine(), detector, subject.precision);
+  const [from, to] = columnsOf('pool', published);
+  return openOnnxScorer({ encoder: { ...published, weights: encoderWeights, from, to }, detector, threads });
 }

@@ -17,7 +17,8 @@ export function linear(graph: Graph, x: string, name: string, weight: Float32Arr
  *
  *     f32
  *     f16    the transformer's values and weights are float16; its norms add up in float32
- *     bf16   weights are stored as bfloat16 and widened, which ONNX Runtime does once when it loads
+ *     bf16   matrices are stored as bfloat16 and widened, which ONNX Runtime does once when it loads. Biases and norms stay
+ *            float32: a shift that all events share is what a whitening detector sees first
  *     int8   factors of matrix products quantised symmetrically: weights by output column, inputs by the range that
  *            quantise.ts measured. Written as QuantizeLinear and DequantizeLinear, which ONNX Runtime and TensorRT fuse.
  *            A fixed range, so that no event changes another's score.
@@ -65,7 +66,7 @@ export class Dense {
   weight(name: string, data: Float32Array, shape: readonly number[]): string {
     const { graph } = this;
     if (this.precision === 'f16') return graph.constant(name, toFloat16(data), shape, 'float16');
-    if (this.precision === 'bf16')
+    if (this.precision === 'bf16' && shape.length === 2)
       return graph.cast(graph.constant(`${name}/stored`, toBfloat16(data), shape, 'bfloat16'), 'float', name);
     return graph.constant(name, data, shape);
   }
