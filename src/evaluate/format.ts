@@ -44,7 +44,8 @@ function cell(i: Interval | null): string {
   return `${value} ± ${half}`;
 }
 
-function columns(rows: string[][]): string {
+/** Rows of text as aligned columns, the first of them to the left. */
+export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, c) => Math.max(...rows.map(r => r[c].length)));
   return rows
     .map(r => `  ${r.map((text, c) => (c === 0 ? text.padEnd(widths[c]) : text.padStart(widths[c]))).join('   ')}`)

@@ -32,7 +32,10 @@ export function chooseReference(pool: EventBatch, scores: Float32Array, domain: 
   further(middle);
   further(middle);
   const events = chosen.map(e => rowsOf(pool, e));
-  return [...events.slice(0, -2), outOfOrder(events.at(-2)!), beyondDomain(events.at(-1)!, domain)];
+  return events.map((rows, i) => {
+    if (i === events.length - 2) return outOfOrder(rows);
+    return i === events.length - 1 ? beyondDomain(rows, domain) : rows;
+  });
 }
 
 /** The objects of an event of a batch. */

@@ -1,0 +1,178 @@
+import path from 'node:path';
+import type { Calibration, Card, PrecisionChange, ReferenceEvent } from '../bundle/card.js';
+import { kindNames, layout } from '../events/objects.js';
+import type { RunProvenance } from '../model/run-folder.js';
+import type { LoadedRun } from '../score/load-run.js';
+
+/** What a card is made of. */
+export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'precision' | 'layout' | 'licence'> {
+  readonly run: LoadedRun;
+  readonly provenance: RunProvenance;
+  readonly calibration: Calibration | null;
+  readonly precisionChange: PrecisionChange | null;
+  /** Largest difference of a representation from that of the f32 graph, relative to its largest number. */
+  readonly representationChange: number | null;
+  readonly reference: { readonly tolerance: number; readonly events: ReferenceEvent[] };
+}
+
+/** Options of a training that say nothing about its result, or name places of the machine. */
+const left = new Set('out resume config quiet debug json threads'.split(' '));
+
+/** The card of a bundle. No folder of the machine is in it: files go by their base names. */
+export function makeCard(parts: CardParts): Card {
+  const { name, version, part, precision, licence, run, provenance, calibration, precisionChange, reference } = parts;
+  const [from, to] = run.parts.columns;
+  const { loss, seed } = run.settings;
+  const { engine, machine, started, skipped } = provenance;
+  return {
+    format: 'anomalyclr.bundle.1',
+    name,
+    version,
+    created: new Date().toISOString(),
+    part,
+    precision,
+    layout: parts.layout,
+    representation: { name: run.representation, size: to - from },
+    signature: signatureOf(part, to - from),
+    selection: selectionOf(),
+    domain: run.domain,
+    training: {
+      loss,
+      seed,
+      options: optionsOf(run.settings),
+      files: provenance.files.map(file => ({ ...file, file: path.basename(file.file) })),
+      skipped,
+      engine,
+      machine,
+      started,
+    },
+    calibration,
+    precisionChange,
+    nuisances: nuisancesOf(parts),
+    licence,
+    citation: [
+      'B. M. Dillon, L. Favaro, F. Feiden, T. Modak, T. Plehn: Anomalies, Representations, and Self-Supervision, ' +
+        'arXiv:2301.04660',
+      `anomalyclr ${version}: anomaly detection for collider events in TypeScript and C++`,
+    ],
+    reference,
+  };
+}
+
+function optionsOf(settings: Readonly<Record<string, unknown>>): Card['training']['options'] {
+  const plain = (value: unknown) => (typeof value === 'string' ? path.basename(value) : value);
+  return Object.fromEntries(
+    Object.entries(settings)
+      .filter(([name]) => !left.has(name))
+      .map(([name, value]) => [name, name === 'background' && Array.isArray(value) ? value.map(plain) : value]),
+  );
+}
+
+function signatureOf(part: Card['part'], size: number): Record<string, string> {
+  return {
+    objects:
+      'float32 [batch, slots, 4] = pT [GeV], eta, phi [rad, within -pi to pi], class (1 MET, 2 electron, 3 muon, ' +
+      '4 jet; 0 and three more zeros in an empty slot); 1 to 64 slots, objects in any of them and in any order',
+    ...(part === 'scorer'
+      ? {
+          score:
+            'float32 [batch], higher is more anomalous: mean squared error of the autoencoder on the representation; ' +
+            'NaN for an event that breaks the rules of the input',
+        }
+      : {}),
+    representation: `float32 [batch, ${size}], what the encoder makes of the event`,
+    in_domain: 'bool [batch], whether every feature and every number of objects lies within the training domain',
+    domain_distance:
+      'float32 [batch], how far the feature farthest outside lies beyond its boundary, in standard deviations of that ' +
+      'feature over the training sample; 0 within the domain, infinite for an event that breaks the rules',
+    crossed:
+      'int32 [batch, 5, 4], which boundary was crossed: rows met, electron, muon, jet, event (all kinds together); ' +
+      'columns pt, eta, phi, count; bits 1 below, 2 above, 4 not valid',
+  };
+}
+
+function selectionOf(): string[] {
+  const { electron, muon, jet } = layout;
+  return [
+    `electrons: pT > ${electron.minPt} GeV, |eta| < ${electron.maxAbsEta}, the ${electron.capacity} of largest pT`,
+    `muons: pT > ${muon.minPt} GeV, |eta| < ${muon.maxAbsEta}, the ${muon.capacity} of largest pT`,
+    `jets: pT > ${jet.minPt} GeV, |eta| < ${jet.maxAbsEta}, the ${jet.capacity} of largest pT`,
+    'events: at least one electron or muon with pT > 23 GeV',
+    'MET: eta = 0, one for each event',
+    'These are the cuts of the ADC2021 sample, whose layout the training files have; a file of other cuts would show in ' +
+      'the boundaries of the domain.',
+  ];
+}
+
+/** What a user has to know that the figures do not say. */
+function nuisancesOf({ run, provenance, calibration, precisionChange, representationChange, ...rest }: CardParts) {
+  const { domain } = run;
+  const notes = [
+    'A high score is no discovery: it says that the model meets little like it in its background, and detector faults, ' +
+      'rare Standard Model processes and badly simulated regions look so too.',
+    'Outside the domain a score is an extrapolation; in_domain and crossed tell, and nothing is known of thresholds there.',
+    'A feature boundary is the least or largest value seen in training, so a few good events of any new sample lie beyond ' +
+      'one; inside the box there can still be regions without a training event.',
+    'The model learned from the files named under training. Where those are simulation, differences between simulation ' +
+      'and data move scores and thresholds; set thresholds anew on data, or compare the two with inspect and its drift report.',
+    'Scores depend on pile-up, calibration, resolution and reconstruction of the objects, none of which the input states.',
+    'Scores of two bundles are not on one scale: compare efficiencies, not scores.',
+    `The domain rests on ${domain.events} events: what is rarer than about one in ${domain.events} was never seen.`,
+    ...rareKinds(domain),
+  ];
+  if (rest.part === 'scorer') notes.push(...calibrationNotes(calibration, provenance, domain.events));
+  if (rest.precision !== 'f32')
+    notes.push(
+      `Computed in ${rest.precision}` +
+        (representationChange === null
+          ? '.'
+          : `: a representation differs from that of f32 by at most ${representationChange.toExponential(1)} of its ` +
+            'largest number on the events that were compared.') +
+        (precisionChange === null ? '' : ' What that changes in scores and decisions stands under precision.'),
+    );
+  if (provenance.skipped > 0) notes.push(`${provenance.skipped} bad events of the training files were left out.`);
+  return notes;
+}
+
+function rareKinds({ kinds, events }: LoadedRun['domain']): string[] {
+  const notes: string[] = [];
+  for (const name of kindNames) {
+    const { counts, max } = kinds[name].multiplicity;
+    if (kinds[name].objects === 0) {
+      notes.push(`No ${name} was seen in training: every event with one is outside the domain.`);
+      continue;
+    }
+    const few = counts.findIndex((_, n) => n > 0 && counts.slice(n).reduce((a, b) => a + b, 0) < rare);
+    if (few > 0 && few <= max)
+      notes.push(
+        `Only ${counts.slice(few).reduce((a, b) => a + b, 0)} of ${events} training events have ${few} or more objects ` +
+          `of kind ${name}, and none more than ${max}: scores there rest on little.`,
+      );
+  }
+  return notes;
+}
+
+/** Fewer events than this are a thin tail. */
+const rare = 100;
+
+function calibrationNotes(calibration: Calibration | null, { files }: RunProvenance, events: number): string[] {
+  if (calibration === null || calibration.events === 0)
+    return ['It has no thresholds: set some on background of your own before any decision.'];
+  const notes = [
+    'A threshold is worth what its background is: its efficiency holds for events of that origin and selection. Its ' +
+      'interval is statistical alone.',
+  ];
+  if (calibration.heldBack)
+    notes.push(
+      `The ${calibration.events} events behind the thresholds are those that training held back. No step was made on ` +
+        `them, but they chose the best epoch and are among the ${events} that set the domain's boundaries, so none of ` +
+        'them is outside the domain. Independent background is better: export --background FILE.',
+    );
+  const known = calibration.files.filter(({ sha256 }) => files.some(file => file.sha256 === sha256));
+  if (!calibration.heldBack && known.length > 0)
+    notes.push(
+      `The thresholds were set on files that the model was trained on (${known.map(({ file }) => file).join(', ')}): ` +
+        'efficiencies on other background may be larger.',
+    );
+  return notes;
+}

@@ -1,0 +1,53 @@
+import type { Bundle } from '../bundle/bundle.js';
+import { AnomalyClrError } from '../errors.js';
+import type { EventBatch } from '../events/event-batch.js';
+import type { TrainWatch } from '../train/run.js';
+import { Difference, runEvents } from './check.js';
+
+/**
+ * Runs every event through every bundle; memory holds the scores alone.
+ *
+ * @returns the scores of each bundle, [events] each
+ * @throws AnomalyClrError where the signal of `watch` fires
+ */
+export async function scoreEvents(
+  bundles: readonly Bundle[],
+  events: AsyncIterable<EventBatch>,
+  { label, total, watch }: { readonly label: string; readonly total: number; readonly watch: TrainWatch },
+): Promise<Float32Array[]> {
+  const parts: Float32Array[][] = bundles.map(() => []);
+  const bar = watch.progress?.({ label, total, unit: 'events' });
+  let done = 0;
+  for await (const batch of events) {
+    stopIfAsked(watch);
+    const outputs = await Promise.all(bundles.map(bundle => runEvents(bundle, batch)));
+    outputs.forEach(({ score }, i) => score && parts[i].push(score));
+    bar?.update((done += batch.count));
+  }
+  bar?.stop();
+  return parts.map(joined);
+}
+
+/** @throws AnomalyClrError where the user has asked to stop; nothing is written then */
+export function stopIfAsked({ signal }: TrainWatch): void {
+  if (signal?.aborted) throw new AnomalyClrError('stopped before the bundle was complete; nothing was written');
+}
+
+/** Largest difference of the representations of two bundles, relative to the largest number of the first. */
+export async function representationChange(f32: Bundle, here: Bundle, events: EventBatch): Promise<number> {
+  const change = new Difference();
+  const want = { representation: true };
+  const [a, b] = await Promise.all([runEvents(f32, events, want), runEvents(here, events, want)]);
+  change.add(b.representation, a.representation);
+  return change.relative;
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
