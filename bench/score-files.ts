@@ -10,6 +10,7 @@ import { runFiles } from '../src/model/run-folder.js';
 import { writeEvents } from '../src/read/index.js';
 import { saveDetector } from '../src/score/detector.js';
 import { scoreFiles } from '../src/score/score-files.js';
+import { Scorer } from '../src/score/scorer.js';
 import { readScores } from '../src/score/write-scores.js';
 import { agree, type Case } from './case.js';
 import { encoderWeights, fit, modelWords, openScorer } from './scoring-model.js';
@@ -44,11 +45,16 @@ export const scoreFilesCase: Case = {
     const [data, out] = [path.join(folder, 'events.h5'), path.join(folder, 'scores.h5')];
     await writeEvents(data, [sample]);
     const precision = subject.precision === 'bf16' ? 'bf16' : 'auto';
-    const request = { model: folder, data: [data], out, batch: 4096, onBadEvent: 'fail', precision } as const;
+    const request = { data: [data], out, batch: 4096, onBadEvent: 'fail' } as const;
+    const score = async () => {
+      const scorer = await Scorer.open(folder, engine, precision);
+      await scoreFiles(request, scorer);
+      scorer.dispose();
+    };
     return {
-      run: () => scoreFiles(request, engine),
+      run: score,
       async check(reference) {
-        await scoreFiles(request, engine);
+        await score();
         const got = await readScores(out);
         // bfloat16 is held against itself in memory, as its representations are checked there
         const scorer = openScorer(reference, detector, subject.precision === 'bf16' ? 'bf16' : 'f64');

@@ -28,11 +28,18 @@ export {
 } from './engine/index.js';
 export { loadEncoder, saveEncoder } from './model/encoder-file.js';
 export { readSafetensors, writeSafetensors } from './model/safetensors.js';
+export { openBundle, openBundleBytes } from './bundle/open.js';
+export type { Bundle, BundleOutputs, OpenBundleOptions } from './bundle/bundle.js';
+export type { Card } from './bundle/card.js';
+export { isBundle, readCard } from './bundle/read.js';
+export { padEvents, type PaddedEvents } from './bundle/pad.js';
+export { BundleScorer } from './bundle/scorer.js';
 export { train, type TrainWatch } from './train/run.js';
 export { trainContrastive } from './train/contrastive.js';
 export { trainDetector } from './train/autoencoder.js';
 export { Scorer, type Method } from './score/scorer.js';
 export { Detector, loadDetector, saveDetector } from './score/detector.js';
+export { openScorer, openScorers, type EventScorer, type ScorerChoice } from './score/event-scorer.js';
 export { scoreFiles, type ScoreRequest, type ScoreSummary } from './score/score-files.js';
 export { evaluateRun, type EvaluateRequest, type EvaluatedRun } from './score/evaluate-run.js';
 export { auc } from './evaluate/auc.js';

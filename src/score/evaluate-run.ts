@@ -1,6 +1,5 @@
 import type { Floats } from '../addon.js';
 import type { NamedFile } from '../config/option.js';
-import type { Engine } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import { cutScores } from '../evaluate/cuts.js';
 import { curvePoints } from '../evaluate/curve.js';
@@ -8,16 +7,14 @@ import { evaluateMethods, type Evaluation, type ScoredSeed } from '../evaluate/e
 import { roc } from '../evaluate/roc.js';
 import { range, type EventBatch } from '../events/event-batch.js';
 import { kindNames } from '../events/objects.js';
-import { seedFolders } from '../model/run-folder.js';
 import { countEvents, readEvents, type OnBadEvent } from '../read/index.js';
 import type { EventPicture, ReportData } from '../report/data.js';
 import { spectrum } from '../report/histogram.js';
+import type { EventScorer } from './event-scorer.js';
 import { fitPreparation } from './prepare.js';
-import { Scorer, type Method } from './scorer.js';
+import type { Method } from './scorer.js';
 
 export interface EvaluateRequest {
-  /** Folder of a trained run, with or without further seeds. */
-  readonly model: string;
   readonly background: readonly string[];
   readonly signals: readonly NamedFile[];
   readonly onBadEvent: OnBadEvent;
@@ -34,7 +31,7 @@ export interface EvaluatedRun {
   readonly evaluation: Evaluation;
   readonly parts: Pick<ReportData, 'method' | 'evaluation' | 'curves' | 'spectra' | 'map' | 'events'>;
   readonly seeds: readonly number[];
-  /** Events through the run's own encoder and detector. */
+  /** Events through the model's own encoder and detector. */
   readonly scoredPerSecond: number;
 }
 
@@ -46,10 +43,12 @@ const pictures = { background: 5, signal: 1 };
 const backgroundLabel = 'background';
 
 /**
- * Scores background and signals by a run, its further seeds, its comparators and plain cuts, and works out how well each
- * finds each signal. Files are streamed: what stays in memory is the scores.
+ * Scores background and signals by a model, its further seeds, its comparators and plain cuts, and works out how well
+ * each finds each signal. Files are streamed: what stays in memory is the scores.
+ *
+ * @param scorers the model, then its further seeds; see openScorers
  */
-export async function evaluateRun(request: EvaluateRequest, engine: Engine): Promise<EvaluatedRun> {
+export async function evaluateRun(request: EvaluateRequest, scorers: readonly EventScorer[]): Promise<EvaluatedRun> {
   const samples: Sample[] = [new Sample(backgroundLabel, request.background)];
   for (const { name } of request.signals)
     if (name === backgroundLabel || request.signals.filter(other => other.name === name).length > 1)
@@ -60,52 +59,47 @@ export async function evaluateRun(request: EvaluateRequest, engine: Engine): Pro
   let total = 0;
   for (const { files } of samples) for (const file of files) total += await countEvents(file);
 
-  const scorers: Scorer[] = [];
-  try {
-    for (const folder of await seedFolders(request.model)) scorers.push(await Scorer.open(folder, engine));
-    const seeds: { seed: number; methods: Method[] }[] = [];
-    for (const scorer of scorers) seeds.push({ seed: scorer.seed, methods: [scorer, ...(await scorer.comparators())] });
-    const bar = request.progress?.({ label: 'evaluate', total, unit: 'events' });
-    let done = 0;
-    let ours = 0;
-    for (const sample of samples)
-      for (const file of sample.files)
-        for await (const events of readEvents(file, {
-          batch: batchEvents,
-          onBadEvent: request.onBadEvent,
-          onSkip: () => sample.skipped++,
-        })) {
-          if (request.signal?.aborted) throw new AnomalyClrError('stopped before the evaluation was complete');
-          for (const { seed, methods } of seeds)
-            for (const method of methods) {
-              const from = performance.now();
-              const scores = await method.score(events);
-              if (method === scorers[0]) {
-                ours += performance.now() - from;
-                sample.remember(file, events, scores, await representations(scorers[0], events, sample));
-              }
-              sample.add(method.name, seed, scores);
+  const seeds: { seed: number; methods: Method[] }[] = [];
+  for (const scorer of scorers)
+    seeds.push({ seed: scorer.seed, methods: [scorer, ...((await scorer.comparators?.()) ?? [])] });
+  const bar = request.progress?.({ label: 'evaluate', total, unit: 'events' });
+  let done = 0;
+  let ours = 0;
+  for (const sample of samples)
+    for (const file of sample.files)
+      for await (const events of readEvents(file, {
+        batch: batchEvents,
+        onBadEvent: request.onBadEvent,
+        onSkip: () => sample.skipped++,
+      })) {
+        if (request.signal?.aborted) throw new AnomalyClrError('stopped before the evaluation was complete');
+        for (const { seed, methods } of seeds)
+          for (const method of methods) {
+            const from = performance.now();
+            const scores = await method.score(events);
+            if (method === scorers[0]) {
+              ours += performance.now() - from;
+              sample.remember(file, events, scores, await representations(scorers[0], events, sample));
             }
-          for (const [name, scores] of Object.entries(cutScores(events))) sample.add(name, seeds[0].seed, scores);
-          bar?.update((done += events.count));
-        }
-    bar?.stop();
-    for (const { label, skipped } of samples)
-      if (skipped > 0) request.warn?.(`${label}: ${skipped} bad events were left out`);
-    const empty = samples.find(sample => sample.count === 0);
-    if (empty) throw new AnomalyClrError(`${empty.files.join(', ')}: no events to evaluate on`);
-    return {
-      ...(await summarise(samples, scorers[0], engine)),
-      seeds: seeds.map(({ seed }) => seed),
-      scoredPerSecond: done / Math.max(ours / 1000, 1e-9),
-    };
-  } finally {
-    for (const scorer of scorers) scorer.dispose();
-  }
+            sample.add(method.name, seed, scores);
+          }
+        for (const [name, scores] of Object.entries(cutScores(events))) sample.add(name, seeds[0].seed, scores);
+        bar?.update((done += events.count));
+      }
+  bar?.stop();
+  for (const { label, skipped } of samples)
+    if (skipped > 0) request.warn?.(`${label}: ${skipped} bad events were left out`);
+  const empty = samples.find(sample => sample.count === 0);
+  if (empty) throw new AnomalyClrError(`${empty.files.join(', ')}: no events to evaluate on`);
+  return {
+    ...summarise(samples, scorers[0]),
+    seeds: seeds.map(({ seed }) => seed),
+    scoredPerSecond: done / Math.max(ours / 1000, 1e-9),
+  };
 }
 
 /** Representations of as many events as the map still wants. */
-async function representations(scorer: Scorer, events: EventBatch, sample: Sample): Promise<Floats> {
+async function representations(scorer: EventScorer, events: EventBatch, sample: Sample): Promise<Floats> {
   const wanted = Math.min(sample.mapWants(), events.count);
   if (wanted === 0) return new Float32Array(0);
   return scorer.embed(range(events, 0, wanted));
@@ -173,11 +167,7 @@ function picture(label: string, events: EventBatch, event: number, score: number
   return { label, score, row: events.rows[event], ...(eventId === undefined ? {} : { eventId }), objects };
 }
 
-async function summarise(
-  samples: readonly Sample[],
-  scorer: Scorer,
-  engine: Engine,
-): Promise<Pick<EvaluatedRun, 'evaluation' | 'parts'>> {
+function summarise(samples: readonly Sample[], scorer: EventScorer): Pick<EvaluatedRun, 'evaluation' | 'parts'> {
   const [background, ...signals] = samples;
   const methods: Record<string, ScoredSeed[]> = {};
   for (const [method, bySeed] of background.scores)
@@ -211,23 +201,20 @@ async function summarise(
       evaluation,
       curves,
       spectra,
-      map: await mapOf(samples, scorer.representationSize, engine),
+      map: mapOf(samples, scorer.representationSize),
       events: samples.flatMap(({ top }) => top).sort((a, b) => b.score - a.score),
     },
   };
 }
 
 /** The two largest principal components of the background, and every sample on them. */
-async function mapOf(samples: readonly Sample[], size: number, engine: Engine): Promise<ReportData['map']> {
+function mapOf(samples: readonly Sample[], size: number): ReportData['map'] {
   const joined = samples.map(({ mapRows }) => Float32Array.from(mapRows.flatMap(rows => [...rows])));
-  const axes = fitPreparation('whiten', joined[0], size);
-  if (axes.outputs < 2) return [];
-  return Promise.all(
-    samples.map(async ({ label }, i) => {
-      const rows = await engine.prepare(axes, joined[i]);
-      const column = (c: number) =>
-        Array.from({ length: rows.length / axes.outputs }, (_, r) => rows[r * axes.outputs + c]);
-      return { label, x: column(0), y: column(1) };
-    }),
-  );
+  const { matrix, mean, outputs } = fitPreparation('whiten', joined[0], size);
+  if (outputs < 2 || !matrix) return [];
+  const component = (rows: Float32Array, c: number) =>
+    Array.from({ length: rows.length / size }, (_, r) =>
+      mean.reduce((sum, m, i) => sum + matrix[c * size + i] * (rows[r * size + i] - m), 0),
+    );
+  return samples.map(({ label }, i) => ({ label, x: component(joined[i], 0), y: component(joined[i], 1) }));
 }

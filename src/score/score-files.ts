@@ -1,20 +1,21 @@
-import type { Engine } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
+import { outsideOf } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { openEvents, readEvents, type BadEvent, type OnBadEvent } from '../read/index.js';
-import { Scorer } from './scorer.js';
+import type { EventScorer } from './event-scorer.js';
 import { openScoreWriter } from './write-scores.js';
 
 export interface ScoreRequest {
-  /** Folder of a trained run. */
-  readonly model: string;
   readonly data: readonly string[];
   /** Scores, in the format of its suffix. */
   readonly out: string;
   readonly batch: number;
-  /** As in {@link Scorer.open}. */
-  readonly precision?: 'auto' | 'bf16';
   readonly onBadEvent: OnBadEvent;
+  /**
+   * What becomes of an event outside the training domain: `flag`, the default, scores it; `refuse` stops at the first
+   * and leaves no file; `nan` gives it the score NaN. Its flag is 0 in any case.
+   */
+  readonly outOfDomain?: 'flag' | 'refuse' | 'nan';
   readonly signal?: AbortSignal;
   readonly progress?: (options: { label: string; total: number; unit: string }) => {
     update(done: number): void;
@@ -32,10 +33,15 @@ export interface ScoreSummary {
 
 /**
  * Scores every event of the files, in order, a batch at a time: one score and one in-domain flag an event, `EvtId` where
- * every file has it. A bad event under `skip` keeps its place with score NaN.
+ * every file has it. A bad event under `skip` keeps its place with score NaN. Memory is bounded by a few batches.
+ *
+ * @example
+ * const scorer = await openScorer({ model: 'anomalyclr.onnx' });
+ * await scoreFiles({ data: ['events.h5'], out: 'scores.h5', batch: 4096, onBadEvent: 'fail' }, scorer);
+ * await scorer.dispose();
  */
-export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise<ScoreSummary> {
-  const { data, batch, onBadEvent, signal } = request;
+export async function scoreFiles(request: ScoreRequest, scorer: EventScorer): Promise<ScoreSummary> {
+  const { data, batch, onBadEvent, outOfDomain = 'flag', signal } = request;
   const sizes: number[] = [];
   let hasEventIds = true;
   for (const file of data) {
@@ -45,7 +51,6 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
     await source.close();
   }
   const total = sizes.reduce((a, b) => a + b, 0);
-  const scorer = await Scorer.open(request.model, engine, request.precision);
   const writer = await openScoreWriter(request.out, { hasEventIds });
   const bar = request.progress?.({ label: 'score', total, unit: 'events' });
   const started = performance.now();
@@ -56,7 +61,7 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
     for (const flag of inside) counts.outsideDomain += 1 - flag;
     bar?.update(counts.events);
   };
-  // While the engine scores a batch, the next one is read and checked here and the one before is written.
+  // While a batch is scored, the next one is read and checked here and the one before is written.
   let scoring: Promise<Rows> | undefined;
   const scored = async (): Promise<Rows | undefined> => {
     const rows = await scoring;
@@ -76,9 +81,12 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
           throw new AnomalyClrError(`stopped after ${counts.events} events; ${request.out} was not written`);
         const from = row;
         const end = (row = events.rows[events.count - 1] + 1);
-        const inside = scorer.inDomain(events);
         const before = await scored();
-        scoring = scorer.score(events).then(score => spread(from, end, { score, inside, events }, badIds));
+        scoring = scorer.judge(events).then(({ score, inDomain: inside }) => {
+          if (outOfDomain === 'refuse') refuseOutside(file, scorer, events, inside);
+          if (outOfDomain === 'nan') for (const [e, flag] of inside.entries()) if (flag === 0) score[e] = NaN;
+          return spread(from, end, { score, inside, events }, badIds);
+        });
         scoring.catch(() => undefined); // told where it is awaited, unless another failure comes first
         if (before) await write(before);
       }
@@ -96,9 +104,19 @@ export async function scoreFiles(request: ScoreRequest, engine: Engine): Promise
     throw error;
   } finally {
     bar?.stop();
-    scorer.dispose();
   }
   return { ...counts, seconds: (performance.now() - started) / 1000 };
+}
+
+/** @throws AnomalyClrError at the first event outside the domain, with its boundaries that it crosses */
+function refuseOutside(file: string, { domain }: EventScorer, events: EventBatch, inside: Uint8Array): void {
+  const event = inside.indexOf(0);
+  if (event < 0) return;
+  const crossed = outsideOf(domain, events, event).join('; ');
+  throw new AnomalyClrError(
+    `${file}: event ${events.rows[event]} is outside the training domain: ${crossed}; ` +
+      'to score such events all the same use --out-of-domain flag, to give them NaN use --out-of-domain nan',
+  );
 }
 
 /** What is written of some rows of a file. */

@@ -70,6 +70,13 @@ export class Scorer implements Method {
     return toFloat32(this.model.scoreNow(events));
   }
 
+  /** Score and in-domain flag of each event. [events] each */
+  async judge(events: EventBatch): Promise<{ score: Float32Array; inDomain: Uint8Array }> {
+    const scoring = this.score(events);
+    const inside = this.inDomain(events); // while the engine computes
+    return { score: await scoring, inDomain: inside };
+  }
+
   /** 1 for events inside the training domain. [events] */
   inDomain(events: EventBatch): Uint8Array {
     return inDomain(this.domain, events);

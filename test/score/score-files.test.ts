@@ -6,7 +6,7 @@ import { openEngine } from '../../src/engine/index.js';
 import { AnomalyClrError } from '../../src/errors.js';
 import type { EventBatch } from '../../src/events/event-batch.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
-import { scoreFiles, type ScoreRequest } from '../../src/score/score-files.js';
+import { scoreFiles, type ScoreRequest, type ScoreSummary } from '../../src/score/score-files.js';
 import { Scorer } from '../../src/score/scorer.js';
 import { readScores, type Scores } from '../../src/score/write-scores.js';
 import { train } from '../../src/train/run.js';
@@ -33,9 +33,20 @@ beforeAll(async () => {
   await writeEvents(at('ids.h5'), [{ ...signal, eventIds }]);
 });
 
-async function score(out: string, changes: Partial<ScoreRequest> = {}): Promise<Scores> {
-  const request = { model: at('run'), data: [at('signal.h5')], out: at(out), batch: 128, onBadEvent: 'fail' } as const;
-  await scoreFiles({ ...request, ...changes }, engine);
+type Changes = Partial<ScoreRequest> & { readonly model?: string };
+
+async function write(out: string, { model = at('run'), ...changes }: Changes = {}): Promise<ScoreSummary> {
+  const request = { data: [at('signal.h5')], out: at(out), batch: 128, onBadEvent: 'fail' } as const;
+  const scorer = await Scorer.open(model, engine);
+  try {
+    return await scoreFiles({ ...request, ...changes }, scorer);
+  } finally {
+    scorer.dispose();
+  }
+}
+
+async function score(out: string, changes: Changes = {}): Promise<Scores> {
+  await write(out, changes);
   return readScores(at(out));
 }
 
@@ -70,6 +81,66 @@ test('the training events are in the domain, events past its edges are not', asy
   const far = await score('far-scores.h5', { data: [at('far.h5')] });
   expect(far.inDomain[1]).toBe(0);
   expect(far.score.every(Number.isFinite)).toBe(true);
+});
+
+describe('events outside the training domain', () => {
+  const values = paddedEvents(40);
+  values[21 * 76 + 36] = 9000; // leading jet of event 21, GeV
+  values[30 * 76 + 36] = 9000;
+  beforeAll(() => writeRaw(at('outside.h5'), { Particles: particles(values) }));
+  const data = () => ({ data: [at('signal.h5'), at('outside.h5')], batch: 16 });
+
+  test('nan: they alone have no score, and are counted', async () => {
+    const flagged = await score('flag.h5', data());
+    const outside = Array.from(flagged.inDomain).filter(flag => flag === 0).length;
+    expect([flagged.inDomain[signals + 21], flagged.inDomain[signals + 30]]).toEqual([0, 0]);
+    expect(flagged.score.every(Number.isFinite)).toBe(true);
+    const summary = await write('nan.h5', { ...data(), outOfDomain: 'nan' });
+    expect(summary).toMatchObject({ events: signals + 40, outsideDomain: outside, skipped: 0 });
+    expect(await readScores(at('nan.h5'))).toEqual({
+      inDomain: flagged.inDomain,
+      score: flagged.score.map((s, e) => (flagged.inDomain[e] === 1 ? s : NaN)),
+    });
+  });
+
+  test('refuse: the first one stops it, told with file, row and boundary, and no file is left', async () => {
+    const { inDomain } = await score('flag.h5', { data: [at('outside.h5')] });
+    const refused = write('refused.h5', { data: [at('outside.h5')], batch: 16, outOfDomain: 'refuse' });
+    const first = inDomain.indexOf(0);
+    await expect(refused).rejects.toThrow(
+      new RegExp(
+        `outside\\.h5: event ${first} is outside the training domain: .* is (above|below) the .* --out-of-domain nan$`,
+      ),
+    );
+    await expect(refused).rejects.toThrow(AnomalyClrError);
+    expect(existsSync(at('refused.h5'))).toBe(false);
+    // events inside pass
+    const inside = { data: [sample('background_train')], batch: 8192 };
+    const { batch } = await readAll(inside.data, { onBadEvent: 'fail', maxEvents: 300 });
+    await writeEvents(at('inside.h5'), [batch]);
+    const passed = await write('inside-scores.h5', { data: [at('inside.h5')], outOfDomain: 'refuse' });
+    expect(passed).toMatchObject({ events: 300, outsideDomain: 0 });
+  });
+
+  test('refuse leaves bad events to --on-bad-event', async () => {
+    const { batch } = await readAll([sample('background_train')], { onBadEvent: 'fail', maxEvents: 5 });
+    const bad = paddedEvents(5);
+    bad[2 * 76 + 36] = NaN;
+    await writeRaw(at('one-bad.h5'), { Particles: particles(bad) });
+    const kept = await write('one-bad.csv', {
+      data: [at('one-bad.h5')],
+      onBadEvent: 'skip',
+      outOfDomain: 'nan',
+    });
+    expect(kept.skipped).toBe(1);
+    await writeEvents(at('five.h5'), [batch]);
+    expect(await write('five.csv', { data: [at('five.h5')], onBadEvent: 'skip', outOfDomain: 'refuse' })).toMatchObject(
+      {
+        events: 5,
+        skipped: 0,
+      },
+    );
+  });
 });
 
 test('EvtId is carried along; of several files only where each has it', async () => {
@@ -116,10 +187,7 @@ test('bad events under skip keep their rows, with NaN, outside the domain and th
 test('HDF5, CSV and Parquet say the same', async () => {
   const want = await score('same.h5', { data: [at('ids.h5')] });
   expect(await score('same.csv', { data: [at('ids.h5')] })).toEqual(want);
-  await scoreFiles(
-    { model: at('run'), data: [at('ids.h5')], out: at('same.parquet'), batch: 77, onBadEvent: 'fail' },
-    engine,
-  );
+  await write('same.parquet', { data: [at('ids.h5')], batch: 77 });
   const rows = await parquetReadObjects({ file: await asyncBufferFromFile(at('same.parquet')) });
   expect({
     score: Float32Array.from(rows, row => row.score),
