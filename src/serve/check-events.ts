@@ -1,0 +1,51 @@
+import { classes } from '../bundle/card.js';
+import { badRequest } from './refusal.js';
+
+/** Numbers of an object: pT [GeV], eta, phi [rad], class. */
+export const featureNames = ['pt', 'eta', 'phi', 'class'] as const;
+const met = classes.met;
+const lastClass = Math.max(...Object.values(classes));
+
+/**
+ * Refuses events that no score can be given: what the graph itself would flag as invalid, found before anything waits
+ * for it.
+ *
+ * @param objects - [events, slots, 4] = pT [GeV], eta, phi [rad], class; zeros in an empty slot
+ * @throws Refusal (400) naming the first such event, its slot and the number
+ */
+export function checkEvents(objects: Float32Array, slots: number): void {
+  for (let i = 0; i < objects.length; i += 4) {
+    const pt = objects[i];
+    const eta = objects[i + 1];
+    const phi = objects[i + 2];
+    const kind = objects[i + 3];
+    // NaN passes no comparison; x - x is 0 for finite x alone
+    const good =
+      kind === 0
+        ? pt === 0 && eta === 0 && phi === 0
+        : kind >= 1 &&
+          kind <= lastClass &&
+          kind === Math.floor(kind) &&
+          (pt > 0 || (pt === 0 && kind === met)) &&
+          pt - pt + (eta - eta) + (phi - phi) === 0;
+    if (!good) throw problemAt(objects, i, slots);
+  }
+}
+
+function problemAt(objects: Float32Array, at: number, slots: number): Error {
+  const place = `event ${Math.floor(at / 4 / slots)}, slot ${(at / 4) % slots}`;
+  const [pt, eta, phi, kind] = objects.subarray(at, at + 4);
+  const wrong = [pt, eta, phi, kind].findIndex(value => !Number.isFinite(value));
+  if (wrong >= 0) return badRequest(`${place}: ${featureNames[wrong]} is ${objects[at + wrong]}`);
+  if (kind === 0)
+    return badRequest(
+      `${place}: class is 0 (empty), but pt, eta, phi are ${pt}, ${eta}, ${phi}; an empty slot is all 0`,
+    );
+  if (!(Object.values(classes) as number[]).includes(kind))
+    return badRequest(`${place}: class is ${kind}, expected 0 (empty), ${classNames}`);
+  return badRequest(`${place}: pt is ${pt} GeV, expected ${kind === met ? '0 or more' : 'above 0'}`);
+}
+
+const classNames = Object.entries(classes)
+  .map(([name, code]) => `${code} (${name})`)
+  .join(', ');
