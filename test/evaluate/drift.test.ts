@@ -47,7 +47,9 @@ test('other events of the same distribution are stable in every feature', () => 
   const drift = driftOf(other);
   expect(drift).toMatchObject({ training: training.count, events: other.count, invalid: 0 });
   expect(drift.features.map(one => one.feature)).toEqual([
-    ...['MET pT', 'MET phi', 'MET per event'],
+    'MET pT',
+    'MET phi',
+    'MET per event',
     ...['electron', 'muon', 'jet'].flatMap(kind => [
       ...['pT', 'eta', 'phi'].map(name => `${kind} ${name}`),
       `${kind}s per event`,
@@ -170,7 +172,7 @@ describe('statistics', () => {
   test('mean and limit of the index are what draws of one distribution give', () => {
     const random = generator(11);
     const draw = (n: number) => {
-      const counts = new Array<number>(10).fill(0);
+      const counts = Array.from({ length: 10 }, () => 0);
       for (let k = 0; k < n; k++) counts[Math.floor(10 * random())] += 1;
       return counts;
     };
