@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { tokenCheck } from './auth.js';
 import { readBody } from './body.js';
 import { Exchange } from './exchange.js';
+import { pageFiles } from './page.js';
 import { Refusal } from './refusal.js';
 import { addPageRoutes } from './routes-page.js';
 import { addProtocolRoutes } from './routes-protocol.js';
@@ -61,9 +62,10 @@ export async function buildApp(state: ServerState, { token, tls }: Security): Pr
     );
   });
   await app.register(fastifySwagger, { openapi: describe(state, token !== undefined) });
+  const files = await pageFiles();
   app.after(() => {
     addProtocolRoutes(app, state);
-    addPageRoutes(app, state);
+    addPageRoutes(app, state, files);
   });
   await app.ready();
   return app;
