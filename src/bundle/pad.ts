@@ -40,3 +40,19 @@ export function padEvents(
   }
   return { objects, events: count, slots };
 }
+
+/**
+ * Events given as rows of objects, [events][objects][4], in the shape of a bundle's input.
+ *
+ * @param slots - at least as many as an event has rows; default just so many
+ * @param place - slot of an event's row; default the row itself
+ */
+export function padRows(
+  events: readonly (readonly (readonly number[])[])[],
+  slots = Math.max(slotLimits.min, ...events.map(rows => rows.length)),
+  place: (row: number) => number = row => row,
+): PaddedEvents {
+  const objects = new Float32Array(events.length * slots * 4);
+  events.forEach((rows, e) => rows.forEach((row, r) => objects.set(row, (e * slots + place(r)) * 4)));
+  return { objects, events: events.length, slots };
+}
