@@ -26,6 +26,8 @@ export interface BackgroundSource {
 export async function givenBackground(files: readonly string[], onBadEvent: OnBadEvent): Promise<BackgroundSource> {
   let total = 0;
   for (const file of files) total += await countEvents(file);
+  const hashes: string[] = [];
+  for (const file of files) hashes.push(await sha256(file));
   const source = {
     heldBack: false,
     total,
@@ -33,14 +35,12 @@ export async function givenBackground(files: readonly string[], onBadEvent: OnBa
     files: [] as Calibration['files'],
     async *read() {
       source.files = [];
-      for (const file of files) {
-        const entry = { file: path.basename(file), events: 0, sha256: await sha256(file) };
+      source.skipped = 0;
+      const onSkip = () => (source.skipped += 1);
+      for (const [i, file] of files.entries()) {
+        const entry = { file: path.basename(file), events: 0, sha256: hashes[i] };
         source.files.push(entry);
-        for await (const batch of readEvents(file, {
-          batch: batchEvents,
-          onBadEvent,
-          onSkip: () => (source.skipped += 1),
-        })) {
+        for await (const batch of readEvents(file, { batch: batchEvents, onBadEvent, onSkip })) {
           entry.events += batch.count;
           yield batch;
         }

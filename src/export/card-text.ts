@@ -83,11 +83,13 @@ function howToCall({ signature, part, reference: { events } }: Card, file: strin
     `Bits of \`crossed\`: ${below} below the boundary, ${above} above it, ${invalid} not valid. With this library:`,
     [
       '```sh',
-      `npx anomalyclr verify ${file}                                     # does it compute here what its maker got?`,
+      '# does it compute here what its maker got?',
+      `npx anomalyclr verify ${file}`,
       ...(part === 'scorer'
         ? [
+            '# one score an event, NaN outside the domain; and the same over HTTP',
             `npx anomalyclr score --model ${file} --data events.h5 --out scores.csv --out-of-domain nan`,
-            `npx anomalyclr serve --model ${file}                            # the same over HTTP`,
+            `npx anomalyclr serve --model ${file}`,
           ]
         : []),
       '```',

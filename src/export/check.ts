@@ -1,12 +1,12 @@
 import type { Bundle, BundleOutputs } from '../bundle/bundle.js';
 import type { Card, ReferenceEvent } from '../bundle/card.js';
 import { padEvents } from '../bundle/pad.js';
-import type { Engine, Floats, ScoringModel } from '../engine/engine.js';
+import type { DetectorModel, Engine, Floats, ScoringModel } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
 import { range, type EventBatch } from '../events/event-batch.js';
-import { detectorConfig } from '../score/detector.js';
+import { detectorConfig, toFloat32 } from '../score/detector.js';
 import type { RunParts } from '../score/load-run.js';
-import type { Scorer } from '../score/scorer.js';
+import { Scorer } from '../score/scorer.js';
 import { expectedOf } from './reference.js';
 
 /** What the check of a finished bundle found. */
@@ -20,16 +20,32 @@ export interface Checked {
 /** What a bundle is compared with. */
 export interface CheckEngine {
   readonly scorer: Scorer;
-  /** The same model in float64, where the engine has that. */
-  readonly exact: ScoringModel | undefined;
+  /** The same model in float64, and its detector in plain float32; undefined where the engine has no float64. */
+  readonly exact: { readonly model: ScoringModel; readonly rounded: DetectorModel } | undefined;
+  dispose(): void;
 }
 
-/** The model of a run in float64; undefined where the engine computes in float32 alone. Dispose of it after use. */
-export function exactModel(engine: Engine, { encoder, columns, detector }: RunParts): ScoringModel | undefined {
-  if (!engine.precisions.includes('f64')) return undefined;
+/** The run's own scorer, and what tells how far float32 carries it. */
+export async function openCheckEngine(
+  folder: string,
+  engine: Engine,
+  { encoder, columns, detector }: RunParts,
+): Promise<CheckEngine> {
+  const scorer = await Scorer.open(folder, engine);
+  if (!engine.precisions.includes('f64')) return { scorer, exact: undefined, dispose: () => scorer.dispose() };
   const [from, to] = columns;
   const weights = Float64Array.from(encoder.weights);
-  return engine.scorer({ ...detectorConfig(detector, 'f64'), encoder: { ...encoder.config, weights, from, to } });
+  const exact = {
+    model: engine.scorer({ ...detectorConfig(detector, 'f64'), encoder: { ...encoder.config, weights, from, to } }),
+    rounded: engine.detector(detectorConfig(detector, 'f32')),
+  };
+  return {
+    scorer,
+    exact,
+    dispose: () => {
+      for (const one of [scorer, exact.model, exact.rounded]) one.dispose();
+    },
+  };
 }
 
 /** Events that are compared together. Scores beyond the domain are so large that the others would vanish beside them. */
@@ -41,7 +57,7 @@ export interface CheckGroup {
 /**
  * How far a representation may be from the engine's, relative to its largest number, and in f32 a score. A whitening that
  * enlarges directions of little variance enlarges what float32 rounds away too, past this limit in engine and graph alike:
- * a score may then be as far from that of the same model in float64 as {@link margin} times the engine's own.
+ * then a score may be as far from that of the same model in float64 as {@link margin} times what plain float32 is.
  */
 export const limits: Readonly<Record<Card['precision'], number>> = { f32: 1e-5, bf16: 2e-2, f16: 2e-2, int8: 0.1 };
 const margin = 3;
@@ -83,7 +99,8 @@ async function compareGroup(
   all: EventBatch,
 ): Promise<{ score: number; representation: number }> {
   const { part, precision } = bundle.card;
-  const [score, fromExact, engineFromExact] = [new Difference(), new Difference(), new Difference()];
+  const score = new Difference();
+  const fromExact = { bundle: new Difference(), engine: new Difference(), rounded: new Difference() };
   const representation = new Difference();
   for (let from = 0; from < all.count; from += batchEvents) {
     const events = range(all, from, Math.min(all.count, from + batchEvents));
@@ -100,14 +117,16 @@ async function compareGroup(
     const wanted = await scorer.score(events);
     score.add(got.score, wanted);
     if (!exact) continue;
-    const truth = await exact.score(events);
-    fromExact.add(got.score, truth);
-    engineFromExact.add(wanted, truth);
+    const truth = await exact.model.score(events);
+    fromExact.bundle.add(got.score, truth);
+    fromExact.engine.add(wanted, truth);
+    fromExact.rounded.add(await exact.rounded.score(toFloat32(await exact.model.embed(events))), truth);
   }
   const limit = limits[precision];
   if (!(representation.relative <= limit))
     throw mismatch(`representations of ${what}s differ by ${text(representation.relative)}, allowed: ${limit}`);
-  const near = exact ? fromExact.relative <= margin * engineFromExact.relative : score.relative <= looseScores;
+  const own = Math.max(fromExact.engine.relative, fromExact.rounded.relative);
+  const near = exact ? fromExact.bundle.relative <= margin * own : score.relative <= looseScores;
   if (part === 'scorer' && precision === 'f32' && !(score.relative <= limit || near))
     throw mismatch(`scores of ${what}s differ by ${text(score.relative)}, allowed: ${limit}`);
   return { score: score.relative, representation: representation.relative };

@@ -9,11 +9,11 @@ import { readJson } from '../files.js';
 import { provenanceSchema, runFiles, seedFolders, type RunProvenance } from '../model/run-folder.js';
 import { countEvents, readEvents } from '../read/index.js';
 import { loadRun, type LoadedRun } from '../score/load-run.js';
-import { Scorer } from '../score/scorer.js';
+import type { Scorer } from '../score/scorer.js';
 import type { TrainWatch } from '../train/run.js';
 import { givenBackground, heldBackBackground, type BackgroundSource } from './background.js';
 import { compareScores, noThresholds, setThresholds, type PairedScores } from './calibrate.js';
-import { checkBundle, exactModel, type Checked } from './check.js';
+import { checkBundle, openCheckEngine, type Checked } from './check.js';
 import { drawEvents } from './draw-events.js';
 import { makeCard, type CardParts } from './make-card.js';
 import { buildModel, type GraphOptions, type ModelParts } from './model.js';
@@ -106,12 +106,11 @@ class Maker {
 
   async make(): Promise<{ bytes: Uint8Array; card: Card; checked: Checked }> {
     const { options, watch } = this;
-    const scorer = await Scorer.open(options.model, this.engine);
-    const exact = exactModel(this.engine, this.run.parts);
+    const judge = await openCheckEngine(options.model, this.engine, this.run.parts);
     const opened: Bundle[] = [];
     const open = async (bytes: Uint8Array) => {
       // on the processor: a bundle is checked where all can run it, and f32 is f32 there
-      const bundle = await openBundleBytes(bytes, options.out, { provider: 'cpu' });
+      const bundle = await openBundleBytes(bytes, options.out, { provider: 'cpu', threads: options.threads });
       opened.push(bundle);
       return bundle;
     };
@@ -124,17 +123,16 @@ class Maker {
       const scored = await this.calibrate(source, f32, here);
       stopIfAsked(watch);
       const change = here === f32 ? null : await representationChange(f32, here, pool);
-      const reference = await this.reference(pool, scorer, f32, here);
+      const reference = await this.reference(pool, judge.scorer, f32, here);
       const card = makeCard({ ...this.cardParts, ...scored, representationChange: change, reference });
       const bytes = this.file(graph, card);
-      const checked = await checkBundle(await open(bytes), { scorer, exact }, [
+      const checked = await checkBundle(await open(bytes), judge, [
         { what: 'event', events: pool },
         { what: 'drawn event', events: this.drawn() },
       ]);
       return { bytes, card, checked };
     } finally {
-      scorer.dispose();
-      exact?.dispose();
+      judge.dispose();
       await Promise.all(opened.map(bundle => bundle.dispose()));
     }
   }

@@ -29,7 +29,7 @@ export function chooseReference(pool: EventBatch, scores: Float32Array, domain: 
   further(bySize);
   further(bySize.toReversed());
   const middle = byScore.slice(Math.floor(byScore.length / 3));
-  further(middle);
+  further([...middle.filter(e => size(e) > 3), ...middle]); // an order shows on several objects
   further(middle);
   const events = chosen.map(e => rowsOf(pool, e));
   return events.map((rows, i) => {
