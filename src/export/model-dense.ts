@@ -4,6 +4,9 @@ import type { ElementType, Graph } from './graph.js';
 import { toBfloat16, toFloat16 } from './half.js';
 import { transpose } from './weights.js';
 
+/** Of int8, see {@link Dense}. */
+const largestWeight = 63;
+
 /** y = x W^T + b in float32, with W [outputs, inputs]. */
 export function linear(graph: Graph, x: string, name: string, weight: Float32Array, bias: Float32Array): string {
   const outputs = bias.length;
@@ -21,7 +24,8 @@ export function linear(graph: Graph, x: string, name: string, weight: Float32Arr
  *            float32: a shift that all events share is what a whitening detector sees first
  *     int8   factors of matrix products quantised symmetrically: weights by output column, inputs by the range that
  *            quantise.ts measured. Written as QuantizeLinear and DequantizeLinear, which ONNX Runtime and TensorRT fuse.
- *            A fixed range, so that no event changes another's score.
+ *            A fixed range, so that no event changes another's score; weights of 7 bits, since processors without VNNI
+ *            add two products in 16 bits, where 8 would saturate: every processor gives the same scores.
  */
 export class Dense {
   /** Inputs of the dense layers of the transformer, by the layers' paths. */
@@ -79,10 +83,12 @@ export class Dense {
       throw new AnomalyClrError(`layer ${graph.path(name)}: no range for int8; measure it on events first`);
     const scale = graph.constant(`${name}/input_scale`, Float32Array.of((range || 1) / 127), []);
     const zero = graph.constant(`${name}/input_zero`, Int8Array.of(0), []);
-    const quantised = graph.node('QuantizeLinear', [x, scale, zero], `${name}/input_quantised`);
+    // of three dimensions, since ONNX Runtime makes Gemm of two, for which it has no int8 kernel of this form
+    const deep = graph.node('Unsqueeze', [x, graph.list(0)], `${name}/deep`);
+    const quantised = graph.node('QuantizeLinear', [deep, scale, zero], `${name}/input_quantised`);
     const input = graph.node('DequantizeLinear', [quantised, scale, zero], `${name}/input`);
     const scales = new Float32Array(outputs);
-    weight.forEach((w, i) => (scales[i % outputs] = Math.max(scales[i % outputs], Math.abs(w) / 127)));
+    weight.forEach((w, i) => (scales[i % outputs] = Math.max(scales[i % outputs], Math.abs(w) / largestWeight)));
     const steps = scales.map(s => s || 1);
     const data = Int8Array.from(weight, (w, i) => Math.round(w / steps[i % outputs]));
     const w = graph.node(
@@ -95,6 +101,10 @@ export class Dense {
       `${name}/weight`,
       { axis: 1n },
     );
-    return graph.node('MatMul', [input, w], `${name}/product`);
+    return graph.node(
+      'Squeeze',
+      [graph.node('MatMul', [input, w], `${name}/deep_product`), graph.list(0)],
+      `${name}/product`,
+    );
   }
 }

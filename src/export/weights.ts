@@ -8,7 +8,9 @@ export type NamedWeights = (name: string) => Float32Array;
 export function namedWeights(layout: readonly WeightInfo[], flat: Floats): NamedWeights {
   const places = new Map(layout.map(info => [info.name, info]));
   return name => {
-    const { offset, shape } = places.get(name)!;
+    const place = places.get(name);
+    if (!place) throw new Error(`no weight ${name}`);
+    const { offset, shape } = place;
     return Float32Array.from(flat.subarray(offset, offset + sizeOf(shape)));
   };
 }
