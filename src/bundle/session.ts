@@ -55,7 +55,7 @@ export async function openSession(bytes: Uint8Array, options: OpenSessionOptions
 export const coresFor = (threads: number): number => (threads > 0 ? threads : availableParallelism());
 
 /** What ONNX Runtime is given for each: those that take the operations it lacks follow. One that is absent throws. */
-const providerLists: Readonly<Record<Exclude<Provider, 'auto'>, readonly string[]>> = {
+export const providerLists: Readonly<Record<Exclude<Provider, 'auto'>, readonly string[]>> = {
   cpu: ['cpu'],
   cuda: ['cuda', 'cpu'],
   tensorrt: ['tensorrt', 'cuda', 'cpu'],
@@ -83,7 +83,9 @@ export async function openThread(
     const onProcessor = await open('cpu').catch(() => undefined);
     if (!onProcessor || !(error instanceof AnomalyClrError)) throw error;
     await onProcessor.dispose();
-    throw new UsageError(`--provider ${provider} does not work here (${error.message}); ${getProvider[provider]}`);
+    throw new UsageError(
+      `--provider ${provider} does not work here (${error.message}); ${getProvider[provider]}, or use --provider cpu`,
+    );
   }
 }
 
@@ -91,6 +93,6 @@ const wheel =
   "put the libonnxruntime_providers_*.so of PyPI's onnxruntime-gpu 1.30.0 beside onnxruntime-node's libonnxruntime.so.1";
 /** How a provider comes to work that does not. */
 export const getProvider = {
-  cuda: `${wheel}, with CUDA and cuDNN on the library path, or use --provider cpu`,
-  tensorrt: `${wheel}, with CUDA, cuDNN and TensorRT on the library path, or use --provider cpu`,
+  cuda: `${wheel}, with CUDA and cuDNN on the library path`,
+  tensorrt: `${wheel}, with CUDA, cuDNN and TensorRT on the library path`,
 } as const;

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import process from 'node:process';
 import { loadAddon } from '../addon.js';
+import { examineProviders } from '../bundle/examine.js';
 import type { DoctorOptions } from '../config/schema.js';
 import { openEngine } from '../engine/index.js';
 import { AnomalyClrError } from '../errors.js';
@@ -18,12 +19,17 @@ interface Diagnosis {
   memory: { total: number; free: number };
   native: Native;
   tfjs: Awaited<ReturnType<typeof examineBackends>>;
+  /** ONNX Runtime, which runs bundles, on each `--provider`. */
+  onnxruntime: Awaited<ReturnType<typeof examineProviders>>;
+  /** What `--provider auto` takes; null where bundles can't be run. */
+  provider: string | null;
   /** What `--engine auto` takes. */
   engine: string;
 }
 
 /** `anomalyclr doctor`: what this machine has, what is used, what is missing and how to get it. */
 export async function run(options: DoctorOptions, { output, version }: Context): Promise<void> {
+  const onnxruntime = await examineProviders();
   const diagnosis: Diagnosis = {
     version,
     node: process.versions.node,
@@ -32,6 +38,8 @@ export async function run(options: DoctorOptions, { output, version }: Context):
     memory: { total: totalmem(), free: freemem() },
     native: examineNative(),
     tfjs: await examineBackends(),
+    onnxruntime,
+    provider: (['cuda', 'cpu'] as const).find(name => onnxruntime[name].works) ?? null,
     engine: (await openEngine({ threads: options.threads })).describe(),
   };
   if (options.json) output.json(diagnosis);
@@ -47,7 +55,18 @@ function examineNative(): Native {
   }
 }
 
-function format({ version, node, platform, cpu, memory, native, tfjs, engine }: Diagnosis): string {
+function format({
+  version,
+  node,
+  platform,
+  cpu,
+  memory,
+  native,
+  tfjs,
+  onnxruntime,
+  provider,
+  engine,
+}: Diagnosis): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const rows: [string, string][] = [
     ['anomalyclr', version],
@@ -64,7 +83,9 @@ function format({ version, node, platform, cpu, memory, native, tfjs, engine }: 
   else rows.push(['native engine', `missing: ${native.problem}`]);
   for (const [name, found] of Object.entries(tfjs.backends))
     rows.push([`TensorFlow.js ${name}`, found.works ? found.describe : `missing: ${found.missing}`]);
-  rows.push(['computes on', engine]);
+  for (const [name, found] of Object.entries(onnxruntime))
+    rows.push([`ONNX Runtime ${name}`, found.works ? `version ${found.version}` : `missing: ${found.missing}`]);
+  rows.push(['computes on', engine], ['runs bundles on', provider ?? 'nothing']);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }

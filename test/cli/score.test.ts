@@ -84,7 +84,7 @@ describe('what goes wrong is one line with the right exit code, and leaves no fi
   test('a model is required, and the line of a child process is as clean', async () => {
     const { code, stdout, stderr } = await cli(['score', '--data', at('events.h5'), '--out', at('none.csv')]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toBe('anomalyclr: score needs --model: folder of a trained run\n');
+    expect(stderr).toBe('anomalyclr: score needs --model: folder of a trained run, or the ONNX file of a bundle\n');
     expect(existsSync(at('none.csv'))).toBe(false);
   });
 });

@@ -36,6 +36,7 @@ const encoder: EncoderConfig = {
   dropout: 0,
 };
 const domainEvents = 400;
+let sampleEvents: ReturnType<typeof readAll> | undefined;
 
 export interface SmallBundle {
   readonly bytes: Uint8Array;
@@ -62,10 +63,10 @@ export async function smallBundle(
   } = {},
 ): Promise<SmallBundle> {
   const { part = 'scorer', precision = 'f32', layout = 'packed', seed = 3, name = 'anomalyclr', change } = options;
-  const { batch: events } = await readAll([sample('background_train')], {
+  const { batch: events } = await (sampleEvents ??= readAll([sample('background_train')], {
     onBadEvent: 'fail',
     maxEvents: domainEvents,
-  });
+  }));
   const builder = new DomainBuilder();
   builder.add(events);
   const domain = builder.build();
