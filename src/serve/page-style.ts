@@ -31,9 +31,8 @@ button{cursor:pointer;border-color:var(--blue);color:var(--blue);font-weight:600
 dt{color:var(--muted);font-size:.85rem}
 dd{margin:0;font-size:1.6rem;font-weight:600;line-height:1.25;font-variant-numeric:tabular-nums}
 dd.note{font-size:.8rem;font-weight:400}
-.columns{display:grid;gap:.75rem;grid-template-columns:minmax(0,1fr);grid-template-areas:"scores" "thresholds" "rate" "anomalies" "domain" "drift"}
-#scores{grid-area:scores}#thresholds{grid-area:thresholds}#rate{grid-area:rate}#domain{grid-area:domain}#drift{grid-area:drift}#anomalies{grid-area:anomalies}
-@media (min-width:64rem){.columns{grid-template-columns:minmax(0,5fr) minmax(0,3fr);grid-template-rows:auto auto auto 1fr;grid-template-areas:"scores thresholds" "scores rate" "anomalies domain" "anomalies drift"}}
+.columns{display:grid;gap:.75rem;grid-template-columns:minmax(0,1fr)}
+@media (min-width:64rem){.columns{grid-template-columns:minmax(0,5fr) minmax(0,3fr);grid-template-rows:auto auto auto 1fr;grid-template-areas:"scores thresholds" "scores rate" "anomalies domain" "anomalies drift"}#scores{grid-area:scores}#thresholds{grid-area:thresholds}#rate{grid-area:rate}#domain{grid-area:domain}#drift{grid-area:drift}#anomalies{grid-area:anomalies}}
 .body{margin-top:.5rem}
 svg{display:block;width:100%;overflow:visible}
 text{font-family:inherit}
@@ -50,7 +49,7 @@ text{font-family:inherit}
 .scroll:focus-visible,summary:focus-visible,button:focus-visible,input:focus-visible{outline:2px solid var(--blue);outline-offset:2px}
 table{width:100%;border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-th,td{padding:.28rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
+th,td{padding:.28rem .4rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th:first-child{text-align:left;padding-left:0}
 td:last-child{padding-right:0}
 thead th{color:var(--muted);font-weight:600}

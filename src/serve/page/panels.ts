@@ -30,7 +30,7 @@ function showHead({ model, server }: LiveAnswer): void {
 }
 
 function showFigures({ events, rate, outOfDomain, server }: LiveAnswer): void {
-  const last = rate[rate.length - 2] ?? 0; // the last whole second
+  const last = rate[rate.length - 1] ?? 0;
   const { latencyMs: latency } = server;
   const tiles: [name: string, value: string, note: string][] = [
     ['Events per second', number(last), `${number(events)} since the start`],
@@ -184,8 +184,11 @@ function shareOf({ value, passed }: LiveShare): string {
   return passed === 0 ? '0' : exponent(value);
 }
 
+/** 0.25, 1.8·10⁻³ */
 function exponent(share: number): string {
-  return share === 0 ? '0' : share >= 0.1 ? share.toPrecision(2) : share.toExponential(1);
+  if (share === 0 || share >= 0.1) return share === 0 ? '0' : share.toPrecision(2);
+  const [digits, power] = share.toExponential(1).split('e');
+  return `${digits}·${superscript(Number(power))}`;
 }
 
 function duration(seconds: number): string {

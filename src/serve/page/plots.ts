@@ -19,7 +19,7 @@ export function drawSpectrum(place: HTMLElement, { spectrum, thresholds, quantil
   if (!spectrum) return;
   const { edges, counts } = spectrum;
   const label = `Spectrum of the recent scores. ${quantiles ? `Half lie below ${number(quantiles.p50)}, 99 % below ${number(quantiles.p99)}. ` : ''}${thresholds.map(t => `Threshold ${t.rate} at ${number(t.threshold)}.`).join(' ')}`;
-  const { picture, inner, text } = canvas(place, 300, label);
+  const { picture, inner, text } = canvas(place, 346, label);
   const [low, high] = [Math.log10(edges[0]), Math.log10(edges[edges.length - 1])];
   const x = (value: number) => inner.left + ((Math.log10(value) - low) / (high - low)) * (inner.right - inner.left);
   const top = Math.log10(Math.max(10, ...counts)) + 0.1;
