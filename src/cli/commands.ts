@@ -16,6 +16,8 @@ export interface Context {
 /** A command: what --help says of it and where its body is, loaded only when it runs. */
 interface Command<C extends CommandName> {
   readonly summary: string;
+  /** Tells itself what goes on, in lines for machines that nothing else may stand between. */
+  readonly logs?: true;
   readonly load: () => Promise<{ run: (options: OptionsOf<C>, context: Context) => Promise<number | void> }>;
 }
 
@@ -28,7 +30,7 @@ export const commands: { readonly [C in CommandName]: Command<C> } = {
   evaluate: { summary: 'how well a run finds given signals', load: () => import('./evaluate.js') },
   export: { summary: 'one ONNX file that a stranger can use safely', load: () => import('./export.js') },
   verify: { summary: 'whether a bundle gives the scores that its maker got', load: () => import('./verify.js') },
-  serve: { summary: 'scores over HTTP', load: () => import('./serve.js') },
+  serve: { summary: 'scores over HTTP', logs: true, load: () => import('./serve.js') },
   bench: { summary: 'how fast each way to compute is here', load: () => import('./bench.js') },
   doctor: { summary: 'what this machine has, and what is missing', load: () => import('./doctor.js') },
 };

@@ -86,7 +86,9 @@ async function runCommand<C extends CommandName>(
   const { quiet } = options;
   const output = new Output(streams.stdout, streams.stderr, quiet);
   const open: Progress[] = [];
-  const { signal, release } = catchSignals(line => streams.stderr.write(`${line}\n`));
+  const { signal, release } = catchSignals(line => {
+    if (!commands[name].logs) streams.stderr.write(`${line}\n`);
+  });
   try {
     const { run } = await commands[name].load();
     const code = await run(options, {

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { checkEvents } from '../../src/serve/check-events.js';
+import { Refusal } from '../../src/serve/refusal.js';
+import { someEvents } from './support.js';
+
+const refusal = (objects: Float32Array, slots: number): string | undefined => {
+  try {
+    checkEvents(objects, slots);
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(Refusal);
+    expect((error as Refusal).status).toBe(400);
+    return (error as Refusal).message;
+  }
+};
+
+test.each([
+  [0, NaN, 'event 3, slot 2: pt is NaN'],
+  [0, Infinity, 'event 3, slot 2: pt is Infinity'],
+  [0, -1, 'event 3, slot 2: pt is -1 GeV, expected above 0'],
+  [0, 0, 'event 3, slot 2: pt is 0 GeV, expected above 0'],
+  [1, NaN, 'event 3, slot 2: eta is NaN'],
+  [2, -Infinity, 'event 3, slot 2: phi is -Infinity'],
+  [3, NaN, 'event 3, slot 2: class is NaN'],
+  [3, 5, 'event 3, slot 2: class is 5, expected 0 (empty), 1 (met), 2 (electron), 3 (muon), 4 (jet)'],
+  [3, 2.5, 'event 3, slot 2: class is 2.5, expected'],
+  [3, -1, 'event 3, slot 2: class is -1, expected'],
+  [3, 0, 'event 3, slot 2: class is 0 (empty), but pt, eta, phi are 25, 0.5, 1'],
+])('number %i as %d is named', (feature, value, message) => {
+  const objects = someEvents(5, 4);
+  objects[(3 * 4 + 2) * 4 + feature] = value;
+  expect(refusal(objects, 4)).toContain(message);
+});
+
+test('the first of several is named; a MET of 0 GeV and an event of empty slots are fine', () => {
+  const objects = someEvents(4, 3);
+  objects[1 * 12] = NaN;
+  objects[2 * 12] = -1;
+  expect(refusal(objects, 3)).toBe('event 1, slot 0: pt is NaN');
+  expect(refusal(new Float32Array(2 * 3 * 4), 3)).toBeUndefined();
+  expect(refusal(Float32Array.of(0, 0, 0, 1), 1)).toBeUndefined();
+  expect(refusal(Float32Array.of(-1, 0, 0, 1), 1)).toBe('event 0, slot 0: pt is -1 GeV, expected 0 or more');
+});
+
+test('agrees with the rule said slowly', () => {
+  const number = fc.oneof(fc.constantFrom(0, -0, 1, 2, 3, 4, 5, NaN, Infinity, -Infinity, -1, 0.5), fc.float());
+  fc.assert(
+    fc.property(fc.array(number, { minLength: 4, maxLength: 4 }), values => {
+      const [pt, eta, phi, kind] = Float32Array.from(values);
+      const good =
+        kind === 0
+          ? pt === 0 && eta === 0 && phi === 0
+          : [1, 2, 3, 4].includes(kind) && [pt, eta, phi].every(Number.isFinite) && (kind === 1 ? pt >= 0 : pt > 0);
+      expect(refusal(Float32Array.of(pt, eta, phi, kind), 1) === undefined).toBe(good);
+    }),
+    { numRuns: 2000 },
+  );
+});
