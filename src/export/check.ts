@@ -150,8 +150,7 @@ export class Difference {
   add(got: Floats, wanted: Floats): void {
     if (got.length !== wanted.length) throw mismatch(`${got.length} numbers in place of ${wanted.length}`);
     for (let i = 0; i < got.length; i++) {
-      const difference = Math.abs(got[i] - wanted[i]);
-      if (!(difference <= this.difference)) this.difference = difference;
+      this.difference = Math.max(this.difference, Math.abs(got[i] - wanted[i])); // a NaN stays
       this.largest = Math.max(this.largest, Math.abs(wanted[i]));
     }
   }

@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { cardKey, type Calibration, type Card, type PrecisionChange } from '../bundle/card.js';
+import { cardKey, type Calibration, type Card, type PrecisionChange, type ReferenceEvent } from '../bundle/card.js';
 import { openBundleBytes } from '../bundle/open.js';
 import type { ExportOptions } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
@@ -9,17 +9,16 @@ import { readJson } from '../files.js';
 import { provenanceSchema, runFiles, seedFolders, type RunProvenance } from '../model/run-folder.js';
 import { countEvents, readEvents } from '../read/index.js';
 import { loadRun, type LoadedRun } from '../score/load-run.js';
-import type { Scorer } from '../score/scorer.js';
 import type { TrainWatch } from '../train/run.js';
 import { givenBackground, heldBackBackground, type BackgroundSource } from './background.js';
 import { compareScores, noThresholds, setThresholds, type PairedScores } from './calibrate.js';
-import { checkBundle, openCheckEngine, type Checked } from './check.js';
+import { checkBundle, openCheckEngine, type CheckEngine, type Checked } from './check.js';
 import { drawEvents } from './draw-events.js';
 import { makeCard, type CardParts } from './make-card.js';
 import { buildModel, type GraphOptions, type ModelParts } from './model.js';
 import { checkPlaces, placesOf, writeBundle, type BundlePlaces } from './places.js';
 import { activationRanges } from './quantise.js';
-import { chooseReference, expectedOf } from './reference.js';
+import { batchOf, chooseReference, expectedOf, largestDifference } from './reference.js';
 import { representationChange, scoreEvents, stopIfAsked } from './score-background.js';
 import { checkTritonPlace, checkTritonName, writeTriton } from './triton.js';
 
@@ -37,8 +36,10 @@ export interface ExportedBundle {
 const poolEvents = 4096;
 /** Drawn events that are compared too, a third of them on or beyond a boundary. */
 const drawnEvents = 1200;
-/** Of a recomputed number in f32, whatever the machine. */
+/** Of a recomputed number in f32, whatever the machine; more where a whitening enlarges what is rounded. */
 const f32Tolerance = 1e-4;
+/** How many times its rounding here another machine may be off. */
+const roundingRoom = 4;
 
 /**
  * Writes the bundle of a run: scores background for thresholds, fills in the card, builds the graph, and compares the
@@ -123,7 +124,7 @@ class Maker {
       const scored = await this.calibrate(source, f32, here);
       stopIfAsked(watch);
       const change = here === f32 ? null : await representationChange(f32, here, pool);
-      const reference = await this.reference(pool, judge.scorer, f32, here);
+      const reference = await this.reference(pool, judge, f32, here);
       const card = makeCard({ ...this.cardParts, ...scored, representationChange: change, reference });
       const bytes = this.file(graph, card);
       const checked = await checkBundle(await open(bytes), judge, [
@@ -249,27 +250,33 @@ class Maker {
   }
 
   /**
-   * Reference events as the finished graph sees them. A machine may compute f16 or int8 in other steps than this one,
-   * with results anywhere between these and those of f32, so that difference is the tolerance there.
+   * Reference events as the finished graph sees them. Another machine may round in other places, and compute f16 or int8
+   * in other steps, with results anywhere between these and those of f32: the tolerance leaves room for both.
    */
   private async reference(
     pool: EventBatch,
-    scorer: Scorer,
+    judge: CheckEngine,
     f32: Bundle,
     here: Bundle,
   ): Promise<CardParts['reference']> {
-    const chosen = chooseReference(pool, await scorer.score(pool), this.run.domain);
-    const events = await expectedOf(here, chosen);
-    if (here === f32) return { tolerance: f32Tolerance, events };
+    const chosen = chooseReference(pool, await judge.scorer.score(pool), this.run.domain);
     const plain = await expectedOf(f32, chosen);
-    const relative = (a: number, b: number, to: number) => (a === b ? 0 : Math.abs(a - b) / to);
-    const differences = events.flatMap(({ score, representation }, i) => {
-      const largest = Math.max(...plain[i].representation.map(Math.abs));
-      return [
-        relative(score ?? 0, plain[i].score ?? 0, Math.abs(score ?? 0)),
-        ...representation.map((x, c) => relative(x, plain[i].representation[c], largest)),
-      ];
-    });
-    return { tolerance: Math.max(f32Tolerance, ...differences), events };
+    const events = here === f32 ? plain : await expectedOf(here, chosen);
+    const rounding = roundingRoom * (await this.roundingOf(plain, judge));
+    return { tolerance: Math.max(f32Tolerance, rounding, largestDifference(events, plain)), events };
+  }
+
+  /** How far float32 is from the same model in float64 on these events; 0 where the engine cannot tell. */
+  private async roundingOf(plain: readonly ReferenceEvent[], { exact }: CheckEngine): Promise<number> {
+    if (!exact) return 0;
+    const events = batchOf(plain.map(({ objects }) => objects));
+    const scores = await exact.model.score(events);
+    const rows = await exact.model.embed(events);
+    const size = rows.length / events.count;
+    const truth = plain.map(({ score }, e) => ({
+      score: score === null ? null : scores[e],
+      representation: [...rows.subarray(e * size, (e + 1) * size)],
+    }));
+    return largestDifference(plain, truth);
   }
 }

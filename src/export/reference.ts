@@ -1,7 +1,7 @@
 import type { Bundle } from '../bundle/bundle.js';
 import { crossedSize, type ReferenceEvent } from '../bundle/card.js';
 import type { Domain } from '../events/domain.js';
-import type { EventBatch } from '../events/event-batch.js';
+import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
 import { Kind } from '../events/objects.js';
 
 /** Objects of an event as the input takes them: [slots][4] = pT [GeV], eta, phi [rad], class. */
@@ -61,6 +61,34 @@ function beyondDomain(rows: ObjectRows, { kinds }: Domain): ObjectRows {
   );
   const which = Math.max(0, hardest);
   return rows.map((row, i) => (i === which ? [Math.fround(2 * largest[row[3] - 1]), ...row.slice(1)] : row));
+}
+
+/** Events as an engine takes them: without empty slots, by kind. */
+export function batchOf(events: readonly ObjectRows[]): EventBatch {
+  const builder = new EventBatchBuilder();
+  for (const [row, objects] of events.entries()) {
+    const real = objects.filter(([, , , kind]) => kind !== 0).toSorted((a, b) => a[3] - b[3] || b[0] - a[0]);
+    for (const [pt, eta, phi, kind] of real) builder.addObject(pt, eta, phi, kind);
+    builder.endEvent(row);
+  }
+  return builder.build();
+}
+
+/** Largest difference of scores, each relative to it, and of representations, each relative to its largest number. */
+export function largestDifference(
+  got: readonly Pick<ReferenceEvent, 'score' | 'representation'>[],
+  wanted: readonly Pick<ReferenceEvent, 'score' | 'representation'>[],
+): number {
+  const relative = (a: number, b: number, to: number) => (a === b ? 0 : Math.abs(a - b) / to);
+  const differences = got.flatMap(({ score, representation }, e) => {
+    const other = wanted[e];
+    const largest = Math.max(...other.representation.map(Math.abs));
+    return [
+      relative(score ?? 0, other.score ?? 0, Math.abs(other.score ?? 0)),
+      ...representation.map((x, c) => relative(x, other.representation[c], largest)),
+    ];
+  });
+  return Math.max(...differences);
 }
 
 /** What `bundle` says of events. */

@@ -6,10 +6,12 @@ import { cardSchema, type Card } from '../../src/bundle/card.js';
 import { openBundle } from '../../src/bundle/open.js';
 import { padEvents } from '../../src/bundle/pad.js';
 import { readCard } from '../../src/bundle/read.js';
+import { parseOptions } from '../../src/config/parse.js';
 import { openEngine } from '../../src/engine/index.js';
 import { outsideOf } from '../../src/events/domain.js';
 import { chooseReference } from '../../src/export/reference.js';
 import { drawEvents } from '../../src/export/draw-events.js';
+import { exportRun } from '../../src/export/export-run.js';
 import { cardFileSchema } from '../../src/export/places.js';
 import { readAll, sha256, writeEvents } from '../../src/read/index.js';
 import { Scorer } from '../../src/score/scorer.js';
@@ -134,7 +136,8 @@ if (!snippetRuns) console.log('no Python with onnxruntime here: the snippet of t
 
 needsRuntime('reference events: eight, spread, one out of order, one outside the domain', async () => {
   const { reference, domain } = await readCard(at('a.onnx'));
-  expect(reference.tolerance).toBe(1e-4);
+  expect(reference.tolerance).toBeGreaterThanOrEqual(1e-4);
+  expect(reference.tolerance).toBeLessThan(1e-2);
   expect(reference.events).toHaveLength(8);
   for (const { inDomain, distance, crossed } of reference.events) {
     expect(distance === 0).toBe(inDomain);
@@ -252,6 +255,15 @@ needsRuntime('a Triton repository holds the very file', async () => {
   await exported('t.onnx', '--triton', at('triton'), '--name', 'tops');
   expect(readFileSync(at('triton/tops/1/model.onnx'))).toEqual(readFileSync(at('t.onnx')));
   expect(readFileSync(at('triton/tops/config.pbtxt'), 'utf8')).toMatch(/^name: "tops"$/m);
+});
+
+needsRuntime('asked to stop, it writes nothing', async () => {
+  const options = parseOptions('export', { model, out: at('stopped.onnx'), background: [test3000] });
+  const lent = await openEngine({ engine: 'native', threads: 2 });
+  await expect(exportRun(options, lent, '0.0.0', { signal: AbortSignal.abort() })).rejects.toThrow(
+    /stopped before the bundle was complete; nothing was written/,
+  );
+  expect(readdirSync(at('')).filter(name => name.startsWith('stopped'))).toEqual([]);
 });
 
 describe('wrong use and failures are one line, and nothing is written', () => {
