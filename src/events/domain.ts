@@ -265,9 +265,26 @@ export function inDomain(domain: Domain, batch: EventBatch): Uint8Array {
   return inside;
 }
 
-/** Bounds of a feature by class code; none for a kind never seen, which shows in the multiplicities. */
+/**
+ * What a feature of a kind must lie within: the least and the greatest that was seen. Phi may be all round, since a circle
+ * has no ends and where the outermost event of a sample lay is an accident. Null for a kind never seen, which shows in the
+ * multiplicities.
+ */
+export function boundaryOf(
+  domain: Domain,
+  kind: KindName,
+  feature: (typeof features)[number],
+): { readonly min: number; readonly max: number } | null {
+  const seen = domain.kinds[kind][feature];
+  return seen && feature === 'phi' ? { min: -pi32, max: pi32 } : seen;
+}
+
+/** As float32 has it, 9e-8 above pi. */
+const pi32 = Math.fround(Math.PI);
+
+/** The same by class code. */
 function limitsOf(domain: Domain, feature: (typeof features)[number]): { min: Float64Array; max: Float64Array } {
-  const seen = kindNames.map(name => domain.kinds[name][feature]);
+  const seen = kindNames.map(name => boundaryOf(domain, name, feature));
   return {
     min: Float64Array.of(0, ...seen.map(summary => summary?.min ?? -Infinity)),
     max: Float64Array.of(0, ...seen.map(summary => summary?.max ?? Infinity)),
@@ -285,7 +302,7 @@ export function outsideOf(domain: Domain, batch: EventBatch, event: number): str
     const kind = kindNames[batch.kind[o] - 1];
     const nth = ++perCode[batch.kind[o]];
     for (const feature of features) {
-      const seen = domain.kinds[kind][feature];
+      const seen = boundaryOf(domain, kind, feature);
       const value = batch[feature][o];
       if (!seen || (value >= seen.min && value <= seen.max)) continue; // a kind never seen shows in the multiplicities
       const bound = value < seen.min ? `below the least seen, ${seen.min}` : `above the greatest seen, ${seen.max}`;

@@ -1,12 +1,13 @@
 import { crossedBits } from '../bundle/card.js';
-import type { Domain, Multiplicity } from '../events/domain.js';
-import { kindNames } from '../events/objects.js';
+import { boundaryOf, type Domain, type Multiplicity } from '../events/domain.js';
+import { kindNames, type KindName } from '../events/objects.js';
 import type { Graph } from './graph.js';
 import type { ObjectValues } from './model-objects.js';
 
 /** Beyond every boundary, and small enough that differences stay finite. */
 const unbounded = 1e30;
 const features = ['pt', 'eta', 'phi'] as const;
+type Feature = (typeof features)[number];
 
 /** bool [batch]; float [batch]; int32 [batch, 5, 4], with the meaning of bundle/card.ts. */
 export interface Verdict {
@@ -21,14 +22,17 @@ export function addVerdict(graph: Graph, domain: Domain, objects: ObjectValues):
   const { code, kinds, invalid, unknownClass, validEvent } = objects;
   const x = objects.features;
   // rows by class code; an empty slot, 0, has no boundaries
-  const table = (name: string, of: (summary: Domain['kinds']['jet']['pt']) => number, empty: number): string => {
-    const rows = kindNames.flatMap(kind => features.map(feature => of(domain.kinds[kind][feature])));
+  const table = (name: string, empty: number, of: (kind: KindName, feature: Feature) => number): string => {
+    const rows = kindNames.flatMap(kind => features.map(feature => of(kind, feature)));
     const data = Float32Array.of(empty, empty, empty, ...rows);
     return n('Gather', [graph.constant(`${name}_by_class`, data, [kindNames.length + 1, 3]), code], name, { axis: 0n });
   };
-  const least = table('least', summary => summary?.min ?? -unbounded, -unbounded);
-  const greatest = table('greatest', summary => summary?.max ?? unbounded, unbounded);
-  const perDeviation = table('per_deviation', summary => (summary ? 1 / (summary.std || 1) : 0), 0);
+  const least = table('least', -unbounded, (...of) => boundaryOf(domain, ...of)?.min ?? -unbounded);
+  const greatest = table('greatest', unbounded, (...of) => boundaryOf(domain, ...of)?.max ?? unbounded);
+  const perDeviation = table('per_deviation', 0, (kind, feature) => {
+    const seen = domain.kinds[kind][feature];
+    return seen ? 1 / (seen.std || 1) : 0;
+  });
   const flags = n(
     'Concat',
     [

@@ -173,12 +173,12 @@ describe('in domain', () => {
       [/^jet 2: pT 101 GeV is above the greatest seen, 100$/, /^jet count 2 is above the greatest seen, 1$/],
     ],
     [
-      'eta and phi',
+      'eta, and phi only beyond the circle',
       [
-        [Kind.met, 20, 0, 1.5],
-        [Kind.jet, 90, -2.5, 0],
+        [Kind.met, 20, 0, 3.5],
+        [Kind.jet, 90, -2.5, 1.5],
       ],
-      [/^met 1: phi 1.5 rad is above/, /^jet 1: eta -2.5 is below/],
+      [/^met 1: phi 3.5 rad is above/, /^jet 1: eta -2.5 is below/],
     ],
     [
       'a kind never seen',
