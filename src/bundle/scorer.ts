@@ -1,13 +1,13 @@
 import { AnomalyClrError } from '../errors.js';
 import type { Domain } from '../events/domain.js';
-import { range, type EventBatch } from '../events/event-batch.js';
+import { take, type EventBatch } from '../events/event-batch.js';
 import type { Bundle, BundleOutputs, OpenBundleOptions } from './bundle.js';
 import { openBundle } from './open.js';
 import { padEvents } from './pad.js';
 
 /**
- * Events of one run. Shorter runs fill all sessions sooner and stay in the processor's cache: of 64, 256, 1,024 and 4,096
- * events, 256 were fastest (see pool.ts). Sorting events by multiplicity first gained nothing that could be measured.
+ * Events of one run. Shorter runs fill all sessions sooner and stay in the processor's cache. Time of the processor for
+ * an event, default model, one thread: 26.7, 23.6, 23.4, 24.0 and 28.5 us in runs of 64, 256, 512, 1,024 and 4,096.
  */
 const eventsPerRun = 256;
 /** Runs given to each session at once, so that it never waits for the next to be padded. */
@@ -55,9 +55,11 @@ export class BundleScorer {
   async judge(events: EventBatch): Promise<{ score: Float32Array; inDomain: Uint8Array }> {
     const score = new Float32Array(events.count);
     const inDomain = new Uint8Array(events.count);
-    await this.inRuns(events, false, (found, from) => {
-      if (found.score) score.set(found.score, from);
-      inDomain.set(found.inDomain, from);
+    await this.inRuns(events, false, (found, index) => {
+      for (const [i, e] of index.entries()) {
+        score[e] = found.score?.[i] ?? NaN;
+        inDomain[e] = found.inDomain[i];
+      }
     });
     return { score, inDomain };
   }
@@ -69,10 +71,11 @@ export class BundleScorer {
 
   /** The representation that the detector reads, [events, representationSize]. */
   async embed(events: EventBatch): Promise<Float32Array> {
-    const rows = new Float32Array(events.count * this.representationSize);
-    await this.inRuns(events, true, ({ representation }, from) =>
-      rows.set(representation, from * this.representationSize),
-    );
+    const size = this.representationSize;
+    const rows = new Float32Array(events.count * size);
+    await this.inRuns(events, true, ({ representation }, index) => {
+      for (const [i, e] of index.entries()) rows.set(representation.subarray(i * size, (i + 1) * size), e * size);
+    });
     return rows;
   }
 
@@ -81,21 +84,32 @@ export class BundleScorer {
     return this.bundle.dispose();
   }
 
-  /** Runs events in pieces over all sessions; only the pieces under way are padded. */
+  /**
+   * Runs events in pieces over all sessions; only the pieces under way are padded. Events of like multiplicity go
+   * together, which spares 18 % of the time of a packed bundle and 47 % of a padded one.
+   *
+   * @param keep - gets what a piece gave, and which events it was
+   */
   private async inRuns(
     events: EventBatch,
     representation: boolean,
-    keep: (found: BundleOutputs, from: number) => void,
+    keep: (found: BundleOutputs, index: Int32Array) => void,
   ): Promise<void> {
+    const order = byMultiplicity(events);
     let next = 0;
     const lane = async () => {
       while (next < events.count) {
-        const from = next;
-        next = Math.min(events.count, from + eventsPerRun);
-        const { objects, events: count, slots } = padEvents(range(events, from, next));
-        keep(await this.bundle.run(objects, count, slots, { representation }), from);
+        const index = order.subarray(next, (next += eventsPerRun));
+        const { objects, events: count, slots } = padEvents(take(events, index));
+        keep(await this.bundle.run(objects, count, slots, { representation }), index);
       }
     };
     await Promise.all(Array.from({ length: runsPerSession * this.bundle.sessions }, lane));
   }
+}
+
+/** Events from the one with fewest objects to the one with most. */
+function byMultiplicity({ count, offsets }: EventBatch): Int32Array {
+  const size = (e: number) => offsets[e + 1] - offsets[e];
+  return Int32Array.from({ length: count }, (_, e) => e).sort((a, b) => size(a) - size(b) || a - b);
 }
