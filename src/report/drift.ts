@@ -31,7 +31,7 @@ export function writeDriftReport({ model, version, date, comparisons }: DriftRep
     heading: 'Events against the training domain',
     about: html`${model} · anomalyclr ${version} · ${readableDate(date)}`,
     sections: [...comparisons.map(fileSection), reading],
-    style: verdictStyle,
+    style: `${verdictStyle}tbody th{white-space:nowrap}`,
   });
 }
 

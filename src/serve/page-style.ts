@@ -26,7 +26,7 @@ form label,form .note{flex-basis:100%}
 input,button{font:inherit;padding:.45rem .7rem;border:1px solid var(--muted);border-radius:6px;background:var(--page);color:var(--text)}
 input{flex:1;min-width:0}
 button{cursor:pointer;border-color:var(--blue);color:var(--blue);font-weight:600}
-#figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:.75rem;margin:0 0 .75rem}
+#figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;margin:0 0 .75rem}
 #figures>div,section{padding:.75rem .9rem;border:1px solid var(--grid);border-radius:8px;background:var(--panel);min-width:0}
 dt{color:var(--muted);font-size:.85rem}
 dd{margin:0;font-size:1.6rem;font-weight:600;line-height:1.25;font-variant-numeric:tabular-nums}

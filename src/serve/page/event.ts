@@ -20,7 +20,7 @@ const largestArea = 900;
 export function eventCard(event: LiveEvent, rank: number, scale: EventScale): HTMLElement {
   const { score, time, inDomain, crossed, objects } = event;
   const clock = new Date(time).toLocaleTimeString([], { hour12: false });
-  const domain = inDomain ? 'in domain' : 'outside the domain';
+  const domain = inDomain ? '' : ' · outside the domain';
   return element(
     'figure',
     { class: inDomain ? 'event' : 'event outside' },
@@ -28,7 +28,7 @@ export function eventCard(event: LiveEvent, rank: number, scale: EventScale): HT
       'figcaption',
       {},
       element('strong', {}, `${rank}. ${number(score, 4)}`),
-      element('span', { class: 'note' }, ` at ${clock} · ${domain}`),
+      element('span', { class: 'note' }, ` at ${clock}${domain}`),
     ),
     picture(objects, scale, `Event ${rank} in the eta-phi plane: ${inWords(objects)}.`),
     element(

@@ -1,11 +1,11 @@
 import { number } from '../../report/html.js';
 import { verdictMarks } from '../../report/verdicts.js';
 import type { Live, LiveAnswer, LiveShare } from '../live.js';
-import { bodyOf, byId, element, fillMessage, fillTable, setText } from './dom.js';
+import { bodyOf, type Cell, byId, element, fillMessage, fillTable, setText } from './dom.js';
 import { eventCard, eventLegend } from './event.js';
 import { drawRate, drawSpectrum, superscript } from './plots.js';
 
-const percent = (share: number) => `${number(100 * share)} %`;
+const percent = (share: number) => `${number(100 * share)}\u00a0%`;
 
 /** Everything that the page shows of an answer. */
 export function show(live: LiveAnswer): void {
@@ -87,17 +87,17 @@ function showScores({ scores, recent }: Live): void {
   }
   setText(
     byId('thresholds-note'),
-    'Share of events that pass. On background alone it should agree with the rate wanted.',
+    'Share of events that pass: wanted, among the recent and of all since the start. Where background alone is served they agree; ▲ more and ▼ fewer pass than that.',
   );
   fillTable(
     bodyOf('thresholds'),
     'Thresholds',
-    ['wanted', 'score', 'recent', 'since the start', '95 % interval'],
+    ['wanted', 'score', 'recent', 'all', '95\u00a0% of all'],
     scores.thresholds.map(({ rate, wanted, threshold, recent: now, total }) => [
       superscript(Number(rate.slice(2))),
       number(threshold),
       now ? shareOf(now) : '–',
-      total ? { text: shareOf(total), style: total.low > wanted || total.high < wanted ? 'off' : '' } : '–',
+      total ? againstWanted(total, wanted) : '–',
       total ? `${exponent(total.low)} – ${exponent(total.high)}` : '–',
     ]),
   );
@@ -178,6 +178,11 @@ function showAnomalies({ anomalies, scores }: Live): void {
 
 function span({ events, seconds }: Live['recent']): string {
   return `The last ${number(events)} events, ${duration(seconds)}`;
+}
+
+function againstWanted(total: LiveShare, wanted: number): Cell {
+  if (total.low > wanted) return { text: `▲ ${shareOf(total)}`, style: 'off' };
+  return total.high < wanted ? { text: `▼ ${shareOf(total)}`, style: 'off' } : { text: shareOf(total) };
 }
 
 function shareOf({ value, passed }: LiveShare): string {
