@@ -62,7 +62,7 @@ export interface CheckGroup {
 export const limits: Readonly<Record<Card['precision'], number>> = { f32: 1e-5, bf16: 2e-2, f16: 2e-2, int8: 0.1 };
 const margin = 3;
 /** For an engine without float64. */
-const looseScores = 1e-4;
+const looseScores = 1e-3;
 const batchEvents = 1024;
 
 /**

@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { cardKey, type Calibration, type Card, type PrecisionChange, type ReferenceEvent } from '../bundle/card.js';
+import { cardKey, type Card, type ReferenceEvent } from '../bundle/card.js';
 import { openBundleBytes } from '../bundle/open.js';
 import type { ExportOptions } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
@@ -90,7 +90,10 @@ async function tellSeeds(folder: string, { settings }: LoadedRun, watch: TrainWa
 
 class Maker {
   private readonly parts: ModelParts;
-  private readonly cardParts: Omit<CardParts, 'calibration' | 'precisionChange' | 'representationChange' | 'reference'>;
+  private readonly cardParts: Omit<
+    CardParts,
+    'calibration' | 'precisionChange' | 'outside' | 'representationChange' | 'reference'
+  >;
 
   constructor(
     private readonly options: ExportOptions,
@@ -154,6 +157,7 @@ class Maker {
       precision,
       calibration: null,
       precisionChange: null,
+      outside: 0,
       representationChange: null,
       reference: { tolerance: f32Tolerance, events: [] },
     });
@@ -191,17 +195,21 @@ class Maker {
     source: BackgroundSource | { readonly reason: string },
     f32: Bundle,
     here: Bundle,
-  ): Promise<{ calibration: Calibration | null; precisionChange: PrecisionChange | null }> {
+  ): Promise<Pick<CardParts, 'calibration' | 'precisionChange' | 'outside'>> {
     const { options, run, watch } = this;
-    if (options.part === 'encoder') return { calibration: null, precisionChange: null };
+    if (options.part === 'encoder') return { calibration: null, precisionChange: null, outside: 0 };
     const inputRate = options.inputRate > 0 ? options.inputRate : null;
     if (!('read' in source)) {
       watch.warn?.(`no thresholds: ${source.reason}; name background files with --background`);
       const none = { files: [], heldBack: true, events: 0, inputRate, ...noThresholds(source.reason) };
-      return { calibration: none, precisionChange: null };
+      return { calibration: none, precisionChange: null, outside: 0 };
     }
     const bundles = here === f32 ? [f32] : [f32, here];
-    const scores = await scoreEvents(bundles, source.read(), { label: 'background', total: source.total, watch });
+    const { scores, outside } = await scoreEvents(bundles, source.read(), {
+      label: 'background',
+      total: source.total,
+      watch,
+    });
     const background: PairedScores = { f32: scores[0], here: scores[here === f32 ? 0 : 1] };
     if (source.skipped > 0) watch.warn?.(`${source.skipped} bad background events were left out`);
     if (background.f32.length === 0) throw new AnomalyClrError(`${options.background.join(', ')}: no events`);
@@ -218,11 +226,11 @@ class Maker {
     if (here === f32) {
       if (options.signal.length > 0)
         watch.warn?.('--signal tells what another precision changes, so at f32 it is not read');
-      return { calibration, precisionChange: null };
+      return { calibration, precisionChange: null, outside };
     }
     const signals = await this.signalScores([f32, here]);
     const { thresholds } = setThresholds(background.f32, seed, null);
-    return { calibration, precisionChange: compareScores(background, signals, thresholds) };
+    return { calibration, precisionChange: compareScores(background, signals, thresholds), outside };
   }
 
   private warnOfTraining({ heldBack, files }: BackgroundSource): void {
@@ -241,7 +249,7 @@ class Maker {
       const total = await countEvents(file);
       let skipped = 0;
       const events = readEvents(file, { onBadEvent: options.onBadEvent, onSkip: () => skipped++ });
-      const scores = await scoreEvents(bundles, events, { label: name, total, watch });
+      const { scores } = await scoreEvents(bundles, events, { label: name, total, watch });
       if (skipped > 0) watch.warn?.(`${name}: ${skipped} bad events were left out`);
       if (scores[0].length === 0) throw new AnomalyClrError(`${file}: no events`);
       signals.push({ name, f32: scores[0], here: scores[1] });

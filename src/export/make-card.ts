@@ -10,6 +10,8 @@ export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'pre
   readonly provenance: RunProvenance;
   readonly calibration: Calibration | null;
   readonly precisionChange: PrecisionChange | null;
+  /** Of the calibration background, outside the training domain. */
+  readonly outside: number;
   /** Largest difference of a representation from that of the f32 graph, relative to its largest number. */
   readonly representationChange: number | null;
   readonly reference: { readonly tolerance: number; readonly events: ReferenceEvent[] };
@@ -120,7 +122,7 @@ function nuisancesOf({ run, provenance, calibration, precisionChange, representa
     `The domain rests on ${domain.events} events: what is rarer than about one in ${domain.events} was never seen.`,
     ...rareKinds(domain),
   ];
-  if (rest.part === 'scorer') notes.push(...calibrationNotes(calibration, provenance, domain.events));
+  if (rest.part === 'scorer') notes.push(...calibrationNotes(calibration, rest.outside, provenance, domain.events));
   if (rest.precision !== 'f32')
     notes.push(
       `Computed in ${rest.precision}` +
@@ -155,13 +157,23 @@ function rareKinds({ kinds, events }: LoadedRun['domain']): string[] {
 /** Fewer events than this are a thin tail. */
 const rare = 100;
 
-function calibrationNotes(calibration: Calibration | null, { files }: RunProvenance, events: number): string[] {
+function calibrationNotes(
+  calibration: Calibration | null,
+  outside: number,
+  { files }: RunProvenance,
+  events: number,
+): string[] {
   if (calibration === null || calibration.events === 0)
     return ['It has no thresholds: set some on background of your own before any decision.'];
   const notes = [
     'A threshold is worth what its background is: its efficiency holds for events of that origin and selection. Its ' +
       'interval is statistical alone.',
   ];
+  if (outside > 0)
+    notes.push(
+      `${outside} of the ${calibration.events} background events behind the thresholds lie outside the domain. They count ` +
+        'in the efficiencies; where such events are refused or get NaN, fewer pass.',
+    );
   if (calibration.heldBack)
     notes.push(
       `The ${calibration.events} events behind the thresholds are those that training held back. No step was made on ` +

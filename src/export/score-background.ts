@@ -4,28 +4,37 @@ import type { EventBatch } from '../events/event-batch.js';
 import type { TrainWatch } from '../train/run.js';
 import { Difference, runEvents } from './check.js';
 
+/** What bundles say of a stream of events. */
+export interface ScoredEvents {
+  /** Of each bundle. [events] each */
+  readonly scores: readonly Float32Array[];
+  /** Events outside the training domain. */
+  readonly outside: number;
+}
+
 /**
  * Runs every event through every bundle; memory holds the scores alone.
  *
- * @returns the scores of each bundle, [events] each
  * @throws AnomalyClrError where the signal of `watch` fires
  */
 export async function scoreEvents(
   bundles: readonly Bundle[],
   events: AsyncIterable<EventBatch>,
   { label, total, watch }: { readonly label: string; readonly total: number; readonly watch: TrainWatch },
-): Promise<Float32Array[]> {
+): Promise<ScoredEvents> {
   const parts: Float32Array[][] = bundles.map(() => []);
   const bar = watch.progress?.({ label, total, unit: 'events' });
   let done = 0;
+  let outside = 0;
   for await (const batch of events) {
     stopIfAsked(watch);
     const outputs = await Promise.all(bundles.map(bundle => runEvents(bundle, batch)));
     outputs.forEach(({ score }, i) => score && parts[i].push(score));
+    for (const inside of outputs[0].inDomain) outside += 1 - inside;
     bar?.update((done += batch.count));
   }
   bar?.stop();
-  return parts.map(joined);
+  return { scores: parts.map(joined), outside };
 }
 
 /** @throws AnomalyClrError where the user has asked to stop; nothing is written then */

@@ -93,8 +93,11 @@ needsRuntime('a bundle with its card inside and beside it, and what it says is s
   const { batch } = await readAll([test3000], { onBadEvent: 'fail' });
   const bundle = await openBundle(at('a.onnx'), { provider: 'cpu' });
   const padded = padEvents(batch);
-  const { score } = await bundle.run(padded.objects, padded.events, padded.slots);
+  const { score, inDomain } = await bundle.run(padded.objects, padded.events, padded.slots);
   await bundle.dispose();
+  const outside = inDomain.filter(flag => flag === 0).length;
+  expect(outside).toBeGreaterThan(0);
+  expect(card.nuisances.join()).toContain(`${outside} of the 3000 background events behind the thresholds lie outside`);
   const passing = score?.filter(s => s >= threshold.threshold).length;
   expect(passing).toBe(threshold.calibration.passed + threshold.check.passed);
 });
