@@ -5,7 +5,9 @@ import { parseOptions } from '../../src/config/parse.js';
 import { openEngine } from '../../src/engine/index.js';
 import { AnomalyClrError } from '../../src/errors.js';
 import type { EventBatch } from '../../src/events/event-batch.js';
+import { kindNames, layout } from '../../src/events/objects.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
+import type { EventScorer } from '../../src/score/event-scorer.js';
 import { scoreFiles, type ScoreRequest, type ScoreSummary } from '../../src/score/score-files.js';
 import { Scorer } from '../../src/score/scorer.js';
 import { readScores, type Scores } from '../../src/score/write-scores.js';
@@ -124,22 +126,28 @@ describe('events outside the training domain', () => {
 
   test('refuse leaves bad events to --on-bad-event', async () => {
     const { batch } = await readAll([sample('background_train')], { onBadEvent: 'fail', maxEvents: 5 });
-    const bad = paddedEvents(5);
-    bad[2 * 76 + 36] = NaN;
-    await writeRaw(at('one-bad.h5'), { Particles: particles(bad) });
-    const kept = await write('one-bad.csv', {
-      data: [at('one-bad.h5')],
-      onBadEvent: 'skip',
-      outOfDomain: 'nan',
+    const values = new Float32Array(5 * 76);
+    for (let e = 0; e < 5; e++) {
+      const seen = [0, 0, 0, 0, 0];
+      for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++) {
+        const code = batch.kind[o];
+        const slot = layout[kindNames[code - 1]].firstSlot + seen[code]++;
+        values.set([batch.pt[o], batch.eta[o], batch.phi[o], code], (e * 19 + slot) * 4);
+      }
+    }
+    values[2 * 76] = NaN;
+    await writeRaw(at('one-bad.h5'), { Particles: particles(values) });
+    const data = [at('one-bad.h5')];
+    expect(await write('one-bad.csv', { data, onBadEvent: 'skip', outOfDomain: 'refuse' })).toMatchObject({
+      events: 5,
+      skipped: 1,
+      outsideDomain: 1,
     });
-    expect(kept.skipped).toBe(1);
-    await writeEvents(at('five.h5'), [batch]);
-    expect(await write('five.csv', { data: [at('five.h5')], onBadEvent: 'skip', outOfDomain: 'refuse' })).toMatchObject(
-      {
-        events: 5,
-        skipped: 0,
-      },
-    );
+    const { score, inDomain } = await readScores(at('one-bad.csv'));
+    expect([Array.from(score, Number.isNaN), Array.from(inDomain)]).toEqual([
+      [false, false, true, false, false],
+      [1, 1, 0, 1, 1],
+    ]);
   });
 });
 
@@ -206,6 +214,81 @@ test('a run scores the same wherever it lies', async () => {
   cpSync(at('run'), at('copy'), { recursive: true });
   renameSync(at('copy'), at('moved'));
   expect(await score('after.h5', { model: at('moved') })).toEqual(before);
+});
+
+describe('a scorer of any kind', () => {
+  /** A model that gives each event its place among all as score. */
+  function counting(judging?: (call: number) => Promise<void>): EventScorer & { most: number } {
+    let [calls, at, running] = [0, 0, 0];
+    const multiplicity = { min: 0, max: 0, mean: 0, counts: [1] };
+    const kind = { objects: 0, pt: null, eta: null, phi: null, multiplicity };
+    const scorer: EventScorer & { most: number } = {
+      name: 'counting',
+      seed: 0,
+      most: 0,
+      representationSize: 1,
+      domain: {
+        version: 1,
+        events: 1,
+        ptScale: 1,
+        multiplicity,
+        kinds: { met: kind, electron: kind, muon: kind, jet: kind },
+      },
+      async judge({ count }) {
+        scorer.most = Math.max(scorer.most, ++running);
+        const score = Float32Array.from({ length: count }, () => at++);
+        await judging?.(calls++);
+        running -= 1;
+        return { score, inDomain: new Uint8Array(count) };
+      },
+      score: async events => (await scorer.judge(events)).score,
+      embed: async ({ count }) => new Float32Array(count),
+      dispose() {},
+    };
+    return scorer;
+  }
+  const request = () =>
+    ({ data: [at('signal.h5'), at('ids.h5')], out: at('counted.h5'), batch: 50, onBadEvent: 'fail' }) as const;
+
+  test('a batch is written while the next is scored, one is scored at a time, and the order is kept', async () => {
+    let written = 0;
+    let wake = () => {};
+    // each batch is scored only once the one before is in the file: no overlap would be no end
+    const scorer = counting(async call => {
+      while (written < call * 50) await new Promise<void>(resolve => (wake = resolve));
+    });
+    const progress = () => ({
+      update: (done: number) => {
+        written = done;
+        wake();
+      },
+      stop() {},
+    });
+    await scoreFiles({ ...request(), progress }, scorer);
+    expect(scorer.most).toBe(1);
+    expect((await readScores(at('counted.h5'))).score).toEqual(Float32Array.from({ length: 2 * signals }, (_, i) => i));
+  });
+
+  test('its verdict counts', async () => {
+    expect(await scoreFiles({ ...request(), outOfDomain: 'nan' }, counting())).toMatchObject({
+      events: 2 * signals,
+      outsideDomain: 2 * signals,
+    });
+    expect((await readScores(at('counted.h5'))).score.every(Number.isNaN)).toBe(true);
+    rmSync(at('counted.h5'));
+    await expect(scoreFiles({ ...request(), outOfDomain: 'refuse' }, counting())).rejects.toThrow(
+      /signal\.h5: event 0 is outside the training domain: .*object count \d+ is above the greatest seen, 0; /,
+    );
+    expect(existsSync(at('counted.h5'))).toBe(false);
+  });
+
+  test('what it throws leaves no file', async () => {
+    const failing = counting(call =>
+      call === 3 ? Promise.reject(new AnomalyClrError('worn out')) : Promise.resolve(),
+    );
+    await expect(scoreFiles(request(), failing)).rejects.toThrow('worn out');
+    expect(existsSync(at('counted.h5'))).toBe(false);
+  });
 });
 
 test('a signal to stop leaves no file', async () => {
