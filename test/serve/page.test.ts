@@ -178,6 +178,26 @@ inBrowser('a server with a token asks for it, says when it is wrong, and keeps i
   expect(page.url()).not.toContain('abc');
 });
 
+inBrowser('a hidden page asks for nothing, and goes on when it is seen again', async () => {
+  server = await start();
+  await open({ width: 1280, height: 900 });
+  await page.waitForSelector('#state[data-state=idle]');
+  const setHidden = (hidden: boolean) =>
+    page.evaluate(value => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  await setHidden(true);
+  await page.waitForLoadState('networkidle');
+  let asked = 0;
+  page.on('request', () => void (asked += 1));
+  await page.waitForTimeout(2500);
+  expect(asked).toBe(0);
+  await setHidden(false);
+  await page.waitForResponse(answer => answer.url().endsWith('/live'));
+  expect(asked).toBeGreaterThan(0);
+});
+
 inBrowser('a server that is gone is told, with what it said last', async () => {
   server = await start({ grace: 0 });
   await send(0, 20);
