@@ -81,7 +81,7 @@ function addExchange(app: FastifyInstance, state: ServerState, token: string | u
     state.underWay += 1;
     request.exchange = new Exchange(reply.raw, state.budget, exchange => {
       state.underWay -= 1;
-      const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
+      const { status } = exchange;
       state.metrics.request(url ?? 'unknown', status, exchange.age, config.infer === true);
       if (status >= 400) state.metrics.refuse(request.refusedFor ?? 'cancelled');
       if (state.log.isLevelEnabled('debug'))

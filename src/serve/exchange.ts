@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { BundleOutputs } from '../bundle/bundle.js';
 import type { Ticket } from './batcher.js';
 import { type Budget, Share } from './body.js';
 import { Refusal } from './refusal.js';
@@ -10,6 +11,7 @@ export class Exchange {
   readonly share: Share;
   private ticket: Ticket | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private cutOff = false;
 
   /** @param onEnd - called once, whatever the end was */
   constructor(
@@ -26,8 +28,13 @@ export class Exchange {
     return performance.now() - this.begun;
   }
 
+  /** Of the answer; 499 where the client left or was cut off before it had it. */
+  get status(): number {
+    return this.cutOff || !this.response.writableEnded ? gone().status : this.response.statusCode;
+  }
+
   /** The outputs of a ticket, unless they take longer than `timeout` ms (504) or the client leaves. */
-  async await<T>(ticket: Ticket & { readonly outputs: Promise<T> }, timeout: number): Promise<T> {
+  async await(ticket: Ticket, timeout: number): Promise<BundleOutputs> {
     this.ticket = ticket;
     const late = (): void => ticket.drop(new Refusal(504, 'timeout', `no answer within ${timeout / 1000} s`));
     this.timer = setTimeout(late, timeout);
@@ -42,7 +49,11 @@ export class Exchange {
 
   /** The answer is on its way: a client that does not take it within `timeout` ms is cut off. */
   answering(timeout: number): void {
-    this.timer = setTimeout(() => this.response.destroy(), timeout);
+    if (this.response.closed) return;
+    this.timer = setTimeout(() => {
+      this.cutOff = true;
+      this.response.destroy();
+    }, timeout);
   }
 
   private end(): void {

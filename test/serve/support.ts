@@ -86,16 +86,22 @@ export function fakeOutputs(
   offset = 0,
   scored = true,
 ): BundleOutputs {
-  const of = (value: (event: Float32Array) => number): number[] =>
-    Array.from({ length: events }, (_, e) => value(objects.subarray(e * slots * 4, (e + 1) * slots * 4)));
-  const score = of(event => event.reduce((sum, x, i) => sum + (i % 4 === 0 || i % 4 === 2 ? x : 0), offset));
-  const inside = of(event => (event.some((x, i) => i % 4 === 0 && x > 500) ? 0 : 1));
+  const score = new Float32Array(events);
+  const inside = new Uint8Array(events).fill(1);
+  for (let e = 0; e < events; e++) {
+    let sum = offset;
+    for (let i = e * slots * 4; i < (e + 1) * slots * 4; i += 4) {
+      sum += objects[i] + objects[i + 2];
+      if (objects[i] > 500) inside[e] = 0;
+    }
+    score[e] = sum;
+  }
   return {
-    score: scored ? Float32Array.from(score) : undefined,
-    representation: Float32Array.from(score.flatMap(x => [x, -x])),
-    inDomain: Uint8Array.from(inside),
+    score: scored ? score : undefined,
+    representation: Float32Array.from({ length: 2 * events }, (_, i) => (i % 2 === 0 ? 1 : -1) * score[i >> 1]),
+    inDomain: inside,
     distance: Float32Array.from(inside, flag => (flag === 1 ? 0 : Infinity)),
-    crossed: Int32Array.from({ length: events * crossedSize }, (_, i) => 1 - inside[Math.floor(i / crossedSize)]),
+    crossed: new Int32Array(events * crossedSize).map((_, i) => 1 - inside[Math.floor(i / crossedSize)]),
   };
 }
 
@@ -203,7 +209,7 @@ export function binaryAsk(
   objects: Float32Array,
   slots: number,
   more: object = {},
-): Required<Pick<Asked, 'headers' | 'body'>> {
+): { headers: Record<string, number>; body: Buffer } {
   const shape = [objects.length / slots / 4, slots, 4];
   const parameters = { binary_data_size: objects.byteLength };
   const json = JSON.stringify({
