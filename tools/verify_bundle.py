@@ -17,6 +17,8 @@ import onnx
 import onnxruntime as ort
 
 SLOTS = 64
+# the verdict is computed in f32 whatever the precision of the encoder
+VERDICT_TOLERANCE = 1e-4
 
 
 def read_card(file):
@@ -58,7 +60,7 @@ def ways(events):
 
 
 def differences(expected, found, e):
-    """name -> (how far off, how it is told) of the figures of one event; the first two count against the tolerance."""
+    """name -> (how far off, how it is told) of the figures of one event."""
     tiny = np.finfo(np.float64).tiny
     want = np.asarray(expected["representation"], np.float64)
     off = np.abs(found["representation"][e] - want).max(initial=0) / max(np.abs(want).max(initial=0), tiny)
@@ -94,12 +96,13 @@ def verify(file, providers):
         for e in range(len(objects)):
             for name, (off, told) in differences(events[first + e], found, e).items():
                 worst[first + e][name] = np.maximum(worst[first + e].get(name, 0.0), off)
-                if not off <= tolerance:
+                exact = name not in ("score", "representation")
+                if not off <= (min(tolerance, VERDICT_TOLERANCE) if exact else tolerance):
                     faults[first + e].setdefault(name, f"{name} {told} ({how})")
     good = sum(not fault for fault in faults)
     verdict = "ok" if good == len(events) else "FAILED"
     where = f"ONNX Runtime {ort.__version__}, {session.get_providers()[0]}"
-    print(f"{verdict}  {file}: {good} of {len(events)} reference events within {tolerance}, on {where}")
+    print(f"{verdict}  {file}: {good} of {len(events)} reference events within {tolerance:.2g}, on {where}")
     for e, (event, off, fault) in enumerate(zip(events, worst, faults), 1):
         score = "-" if event["score"] is None else f"{event['score']:.6g} off by {off['score']:.1e}"
         print(f"  event {e}: score {score}, representation off by {off['representation']:.1e}: ", end="")

@@ -18,7 +18,7 @@ export async function run(options: VerifyOptions, { output, version, signal }: C
 function format({ file, passed, problems, provider, tolerance, events }: Verified): string {
   if (provider === undefined) return `FAILED  ${problems.join('; ')}`;
   const good = events.filter(event => event.passed).length;
-  const within = `within ${tolerance} of the card's figures, on ${provider}`;
+  const within = `within ${Number(tolerance?.toPrecision(2))} of the card's figures, on ${provider}`;
   const head = `${passed ? 'ok' : 'FAILED'}  ${file}: ${good} of ${events.length} reference events ${within}`;
   const share = (difference: number | null): string => difference?.toExponential(1) ?? '-';
   const rows = [

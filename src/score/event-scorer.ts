@@ -3,6 +3,7 @@ import type { OpenBundleOptions } from '../bundle/bundle.js';
 import { isBundle } from '../bundle/read.js';
 import { BundleScorer } from '../bundle/scorer.js';
 import { openEngine, type EngineChoice, type Floats } from '../engine/index.js';
+import { UsageError } from '../errors.js';
 import type { Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { seedFolders } from '../model/run-folder.js';
@@ -35,10 +36,16 @@ export type ScorerChoice = EngineChoice &
  * Opens what `--model` names: a run with the engine asked for, or a bundle, which needs none.
  *
  * @param notice - is told what kept the engine from being a better one
- * @throws as Scorer.open, openEngine, BundleScorer.open
+ * @throws as Scorer.open, openEngine, BundleScorer.open; UsageError for another precision of a bundle
  */
 export async function openScorer(choice: ScorerChoice, notice?: (line: string) => void): Promise<EventScorer> {
-  if (isBundle(choice.model)) return BundleScorer.open(choice.model, choice);
+  if (isBundle(choice.model)) {
+    if (choice.precision === 'bf16')
+      throw new UsageError(
+        `--precision bf16: ${choice.model} is a bundle, which computes as it was exported; leave it out`,
+      );
+    return BundleScorer.open(choice.model, choice);
+  }
   const engine = await openEngine(choice);
   if (engine.notice !== undefined) notice?.(engine.notice);
   return Scorer.open(choice.model, engine, choice.precision);

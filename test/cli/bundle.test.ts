@@ -130,6 +130,12 @@ needsRuntime.each<[string, string, number, RegExp]>([
     1,
     /holds the encoder alone/,
   ],
+  [
+    'a precision of its own',
+    'score --model @small.onnx --data @inside.h5 --out @x.h5 --precision bf16',
+    2,
+    /--precision bf16: .*small\.onnx is a bundle/,
+  ],
   ['not ONNX', 'score --model @text.onnx --data @inside.h5 --out @x.h5', 1, /text\.onnx: not an ONNX file/],
   ['no such bundle', 'score --model @gone.onnx --data @inside.h5 --out @x.h5', 1, /gone\.onnx: no such file/],
   [

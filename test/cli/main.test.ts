@@ -78,8 +78,10 @@ test('doctor tells of this machine, as text and as JSON', async () => {
       version: '4.22.0',
       backends: { cpu: { works: true }, wasm: { works: true }, node: { works: expect.any(Boolean) } },
     },
+    onnxruntime: { cpu: { works: expect.any(Boolean) }, cuda: { works: expect.any(Boolean) } },
     engine: expect.stringMatching(/^(native|tfjs), /),
   });
+  expect(text.stdout).toMatch(/^ONNX Runtime cpu +(version \d|missing: .*npm install)/m);
 });
 
 test('options come from a configuration file and its mistakes are named', async () => {
