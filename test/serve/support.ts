@@ -170,9 +170,9 @@ export interface Asked {
 /** One request; a POST where it has a body. */
 export function ask(server: { readonly url: string }, path: string, asked: Asked = {}): Promise<Reply> {
   const { body, method = body === undefined ? 'GET' : 'POST', headers = {}, agent, signal, ca } = asked;
-  const url = new URL(path, server.url);
+  const url = new URL(server.url);
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-  const settings = { method, headers: { ...length, ...headers }, agent, signal, ca };
+  const settings = { path, method, headers: { ...length, ...headers }, agent, signal, ca };
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? https : http).request(url, settings, response => {
       const parts: Buffer[] = [];
