@@ -95,10 +95,10 @@ export class Client {
     this.agent = new http.Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  send({ headers, body }: Request, at = '/v2/models/anomalyclr/infer'): Promise<Answer> {
+  send({ headers, body }: Request, at = '/v2/models/anomalyclr/infer', method = 'POST'): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const { hostname, port } = this.url;
-      const request = http.request({ agent: this.agent, hostname, port, path: at, method: 'POST', headers });
+      const request = http.request({ agent: this.agent, hostname, port, path: at, method, headers });
       request.on('response', response => {
         const parts: Buffer[] = [];
         response

@@ -49,11 +49,9 @@ const textOf = (value: unknown): string =>
 function mutatedJson(objects: Float32Array, slots: number): fc.Arbitrary<Asked> {
   const whole = JSON.parse(jsonBody(objects, slots, { id: 'x', outputs: [{ name: 'score' }] })) as unknown;
   const change = fc.record({ path, by: oddValue, drop: fc.boolean() });
-  return fc
-    .array(change, { minLength: 1, maxLength: 3 })
-    .map(changes => ({
-      body: textOf(changes.reduce((value, one) => mutate(value, one.path, one.by, one.drop), whole)),
-    }));
+  return fc.array(change, { minLength: 1, maxLength: 3 }).map(changes => ({
+    body: textOf(changes.reduce((value, one) => mutate(value, one.path, one.by, one.drop), whole)),
+  }));
 }
 
 function mutatedBinary(objects: Float32Array, slots: number): fc.Arbitrary<Asked> {
@@ -126,7 +124,9 @@ const method = fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD'
 needsRuntime(`${requests} fuzzed requests: each gets 2xx, 4xx or 503, and the server scores on`, async () => {
   const { events } = await writeBundle(at('small.onnx'));
   const server = await startServer(file => openBundle(file, { provider: 'cpu', threads: 2 }), {
-    ...{ model: at('small.onnx'), logLevel: 'info', timeout: '5' },
+    model: at('small.onnx'),
+    logLevel: 'info',
+    timeout: '5',
   });
   const { objects, slots } = padEvents(range(events, 0, 3));
   const valid = binaryAsk(objects, slots);
@@ -167,7 +167,9 @@ needsRuntime(`${requests} fuzzed requests: each gets 2xx, 4xx or 503, and the se
 needsRuntime('bytes that are no HTTP, or stop anywhere', async () => {
   await writeBundle(at('raw.onnx'));
   const server = await startServer(file => openBundle(file, { provider: 'cpu', threads: 1 }), {
-    ...{ model: at('raw.onnx'), logLevel: 'info', timeout: '5' },
+    model: at('raw.onnx'),
+    logLevel: 'info',
+    timeout: '5',
   });
   const port = Number(new URL(server.url).port);
   const request = `POST ${inferPath} HTTP/1.1\r\nHost: here\r\nContent-Length: 20\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"inp\r\n0\r\n\r\n`;
