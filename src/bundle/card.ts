@@ -132,7 +132,7 @@ export const cardSchema = z.strictObject({
   citation: z.array(z.string()),
   reference: z.strictObject({
     /** Largest difference of a recomputed score, relative to it, and of a representation, relative to its largest number. */
-    tolerance: z.number().positive(),
+    tolerance: z.strictObject({ score: z.number().positive(), representation: z.number().positive() }),
     events: z.array(referenceEventSchema),
   }),
 });
@@ -141,6 +141,7 @@ export type Card = z.infer<typeof cardSchema>;
 export type Calibration = z.infer<typeof calibrationSchema>;
 export type Threshold = z.infer<typeof thresholdSchema>;
 export type PrecisionChange = z.infer<typeof precisionChangeSchema>;
+export type Tolerance = Card['reference']['tolerance'];
 export type ReferenceEvent = z.infer<typeof referenceEventSchema>;
 
 /** The classes of the input's last column. */

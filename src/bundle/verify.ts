@@ -1,7 +1,15 @@
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { kindNames } from '../events/objects.js';
 import type { Bundle, BundleOutputs, OpenBundleOptions } from './bundle.js';
-import { crossedColumns, crossedRows, crossedSize, slotLimits, type Card, type ReferenceEvent } from './card.js';
+import {
+  crossedColumns,
+  crossedRows,
+  crossedSize,
+  slotLimits,
+  type Card,
+  type ReferenceEvent,
+  type Tolerance,
+} from './card.js';
 import { openBundle } from './open.js';
 import { padRows, type PaddedEvents } from './pad.js';
 
@@ -26,7 +34,7 @@ export interface Verified {
   readonly problems: readonly string[];
   /** What computed; undefined where the bundle could not be opened. */
   readonly provider?: string;
-  readonly tolerance?: number;
+  readonly tolerance?: Tolerance;
   readonly events: readonly VerifiedEvent[];
 }
 
@@ -91,7 +99,7 @@ class Comparison {
   constructor(
     private readonly event: number,
     private readonly expected: ReferenceEvent,
-    private readonly tolerance: number,
+    private readonly tolerance: Tolerance,
   ) {}
 
   get problems(): string[] {
@@ -106,15 +114,16 @@ class Comparison {
     if (expected.score !== null && found.score) {
       const off = Math.abs(found.score[e] - expected.score) / Math.max(Math.abs(expected.score), Number.MIN_VALUE);
       this.scoreDifference = largest(this.scoreDifference, off);
-      if (!(off <= tolerance)) this.fault('score', `${found.score[e]}, expected ${expected.score}`, how);
+      if (!(off <= tolerance.score)) this.fault('score', `${found.score[e]}, expected ${expected.score}`, how);
     }
     const scale = Math.max(Number.MIN_VALUE, ...want.map(Math.abs));
     const rows = at(found.representation, want.length).map((value, i) => Math.abs(value - want[i]) / scale);
     const off = rows.reduce(largest, 0);
     this.representationDifference = largest(this.representationDifference, off);
-    if (!(off <= tolerance)) this.fault('representation', `off by ${off.toPrecision(2)} of its largest number`, how);
+    if (!(off <= tolerance.representation))
+      this.fault('representation', `off by ${off.toPrecision(2)} of its largest number`, how);
     const distance = found.distance[e];
-    const allowed = Math.min(tolerance, verdictTolerance) * Math.max(1, expected.distance);
+    const allowed = verdictTolerance * Math.max(1, expected.distance);
     if (!(Math.abs(distance - expected.distance) <= allowed))
       this.fault('domain_distance', `${distance}, expected ${expected.distance}`, how);
     if ((found.inDomain[e] === 1) !== expected.inDomain)

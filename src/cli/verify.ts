@@ -18,7 +18,9 @@ export async function run(options: VerifyOptions, { output, version, signal }: C
 function format({ file, passed, problems, provider, tolerance, events }: Verified): string {
   if (provider === undefined) return `FAILED  ${problems.join('; ')}`;
   const good = events.filter(event => event.passed).length;
-  const within = `within ${Number(tolerance?.toPrecision(2))} of the card's figures, on ${provider}`;
+  const shown = (of: number | undefined): number => Number(of?.toPrecision(2));
+  const allowed = `scores to ${shown(tolerance?.score)}, representations to ${shown(tolerance?.representation)}`;
+  const within = `as the card has them (${allowed}), on ${provider}`;
   const head = `${passed ? 'ok' : 'FAILED'}  ${file}: ${good} of ${events.length} reference events ${within}`;
   const share = (difference: number | null): string => difference?.toExponential(1) ?? '-';
   const rows = [

@@ -256,8 +256,9 @@ function reference({ reference: { tolerance, events }, part }: Card): string {
   if (events.length === 0) return '';
   return section(
     'Reference events',
-    `Eight events and what the graph made of them where it was built; recomputed, they should agree to ` +
-      `${tolerance.toExponential(1)}. Objects and representations are in the JSON card.`,
+    `Eight events and what the graph made of them where it was built; recomputed, scores should agree to ` +
+      `${tolerance.score.toExponential(1)} and representations to ${tolerance.representation.toExponential(1)}. ` +
+      `Objects and representations are in the JSON card.`,
     table(
       ['event', 'objects', ...(part === 'scorer' ? ['score'] : []), 'in domain', 'distance'],
       events.map(({ objects, score, inDomain, distance }, i) => [

@@ -1,5 +1,5 @@
 import type { Bundle, BundleOutputs } from '../bundle/bundle.js';
-import type { Card, ReferenceEvent } from '../bundle/card.js';
+import type { Card, ReferenceEvent, Tolerance } from '../bundle/card.js';
 import { padEvents } from '../bundle/pad.js';
 import type { DetectorModel, Engine, Floats, ScoringModel } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
@@ -160,7 +160,7 @@ export class Difference {
   }
 }
 
-function checkReference(got: ReferenceEvent, wanted: ReferenceEvent, tolerance: number, i: number): void {
+function checkReference(got: ReferenceEvent, wanted: ReferenceEvent, tolerance: Tolerance, i: number): void {
   const representation = new Difference();
   representation.add(Float64Array.from(got.representation), Float64Array.from(wanted.representation));
   const score =
@@ -169,7 +169,7 @@ function checkReference(got: ReferenceEvent, wanted: ReferenceEvent, tolerance: 
     got.inDomain === wanted.inDomain &&
     got.crossed.join() === wanted.crossed.join() &&
     (got.score === null) === (wanted.score === null);
-  if (!same || !(score <= tolerance) || !(representation.relative <= tolerance))
+  if (!same || !(score <= tolerance.score) || !(representation.relative <= tolerance.representation))
     throw mismatch(
       `reference event ${i}: score ${got.score} and in_domain ${got.inDomain} on opening, ` +
         `${wanted.score} and ${wanted.inDomain} in its card`,

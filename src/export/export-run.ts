@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { cardKey, type Card, type ReferenceEvent } from '../bundle/card.js';
+import { cardKey, type Card, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
 import { openBundleBytes } from '../bundle/open.js';
 import type { ExportOptions } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
@@ -36,8 +36,8 @@ export interface ExportedBundle {
 const poolEvents = 4096;
 /** Drawn events that are compared too, a third of them on or beyond a boundary. */
 const drawnEvents = 1200;
-/** Of a recomputed number in f32, whatever the machine; more where a whitening enlarges what is rounded. */
-const f32Tolerance = 1e-4;
+/** Of what is recomputed in f32, whatever the machine; more where a whitening enlarges what is rounded. */
+const f32Tolerance: Tolerance = { score: 5e-4, representation: 1e-5 };
 /** How many times its rounding here another machine may be off. */
 const roundingRoom = 4;
 
@@ -271,14 +271,16 @@ class Maker {
     const chosen = chooseReference(pool, await judge.scorer.score(pool), this.run.domain);
     const plain = await expectedOf(f32, chosen);
     const events = here === f32 ? plain : await expectedOf(here, chosen);
-    const rounding = roundingRoom * (await this.roundingOf(plain, judge));
-    const steps = ['f16', 'int8'].includes(this.options.precision) ? largestDifference(events, plain) : 0;
-    return { tolerance: Math.max(f32Tolerance, rounding, steps), events };
+    const none: Tolerance = { score: 0, representation: 0 };
+    const rounding = (await this.roundingOf(plain, judge)) ?? none;
+    const steps = ['f16', 'int8'].includes(this.options.precision) ? largestDifference(events, plain) : none;
+    const room = (of: keyof Tolerance): number => Math.max(f32Tolerance[of], roundingRoom * rounding[of], steps[of]);
+    return { tolerance: { score: room('score'), representation: room('representation') }, events };
   }
 
-  /** How far float32 is from the same model in float64 on these events; 0 where the engine cannot tell. */
-  private async roundingOf(plain: readonly ReferenceEvent[], { exact }: CheckEngine): Promise<number> {
-    if (!exact) return 0;
+  /** How far float32 is from the same model in float64 on these events; undefined where the engine cannot tell. */
+  private async roundingOf(plain: readonly ReferenceEvent[], { exact }: CheckEngine): Promise<Tolerance | undefined> {
+    if (!exact) return undefined;
     const events = batchOf(plain.map(({ objects }) => objects));
     const scores = await exact.model.score(events);
     const rows = await exact.model.embed(events);

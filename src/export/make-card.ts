@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Calibration, Card, PrecisionChange, ReferenceEvent } from '../bundle/card.js';
+import type { Calibration, Card, PrecisionChange, ReferenceEvent, Tolerance } from '../bundle/card.js';
 import { kindNames, layout } from '../events/objects.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { LoadedRun } from '../score/load-run.js';
@@ -14,7 +14,7 @@ export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'pre
   readonly outside: number;
   /** Largest difference of a representation from that of the f32 graph, relative to its largest number. */
   readonly representationChange: number | null;
-  readonly reference: { readonly tolerance: number; readonly events: ReferenceEvent[] };
+  readonly reference: { readonly tolerance: Tolerance; readonly events: ReferenceEvent[] };
 }
 
 /** Options of a training that say nothing about its result, or name places of the machine. */

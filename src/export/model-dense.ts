@@ -1,6 +1,6 @@
 import type { Card } from '../bundle/card.js';
 import { AnomalyClrError } from '../errors.js';
-import type { ElementType, Graph } from './graph.js';
+import type { Graph } from './graph.js';
 import { toBfloat16, toFloat16 } from './half.js';
 import { transpose } from './weights.js';
 
@@ -19,13 +19,14 @@ export function linear(graph: Graph, x: string, name: string, weight: Float32Arr
  * The encoder's weights and dense layers in one precision:
  *
  *     f32
- *     f16    the transformer's values and weights are float16; its norms add up in float32
- *     bf16   matrices are stored as bfloat16 and widened, which ONNX Runtime does once when it loads. Biases and norms stay
- *            float32: a shift that all events share is what a whitening detector sees first
+ *     f16    factors of matrix products are float16, as automatic mixed precision has them
+ *     bf16   matrices are stored as bfloat16 and widened, which ONNX Runtime does once when it loads
  *     int8   factors of matrix products quantised symmetrically: weights by output column, inputs by the range that
  *            quantise.ts measured. Written as QuantizeLinear and DequantizeLinear, which ONNX Runtime and TensorRT fuse.
  *            A fixed range, so that no event changes another's score; weights of 7 bits, since processors without VNNI
  *            add two products in 16 bits, where 8 would saturate: every processor gives the same scores.
+ *
+ * Biases, norms and attention stay float32 in all: a shift that all events share is what a whitening detector sees first.
  */
 export class Dense {
   /** Inputs of the dense layers of the transformer, by the layers' paths. */
@@ -37,47 +38,38 @@ export class Dense {
     private readonly ranges: ReadonlyMap<string, number> | undefined,
   ) {}
 
-  /** Type of the values between the transformer's layers. */
-  get type(): ElementType {
-    return this.precision === 'f16' ? 'float16' : 'float';
-  }
-
   /** A dense layer of the transformer: y = x W^T + b. */
   layer(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
     this.probes.set(this.graph.path(name), x);
-    if (this.precision !== 'int8') return this.product(x, name, weight, bias);
-    const product = this.quantisedProduct(x, name, weight, bias.length);
-    return this.graph.node('Add', [product, this.weight(`${name}/bias`, bias, [bias.length])], name);
+    const product = this.product(x, name, weight, bias.length);
+    return this.graph.node('Add', [product, this.graph.constant(`${name}/bias`, bias, [bias.length])], name);
   }
 
-  /** A dense layer of the head, which sees one row an event: its values stay float32. */
+  /** A dense layer of the head, which sees one row an event: its products stay float32. */
   headLayer(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
-    return this.precision === 'bf16' ? this.product(x, name, weight, bias) : linear(this.graph, x, name, weight, bias);
+    return this.precision === 'bf16' ? this.layer(x, name, weight, bias) : linear(this.graph, x, name, weight, bias);
   }
 
-  private product(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
-    const { graph } = this;
-    const outputs = bias.length;
-    const w = this.weight(`${name}/weight`, transpose(weight, outputs), [weight.length / outputs, outputs]);
-    return graph.node(
-      'Add',
-      [graph.node('MatMul', [x, w], `${name}/product`), this.weight(`${name}/bias`, bias, [outputs])],
-      name,
-    );
+  private product(x: string, name: string, weight: Float32Array, outputs: number): string {
+    const { graph, precision } = this;
+    const [path, turned] = [`${name}/weight`, transpose(weight, outputs)];
+    const shape = [weight.length / outputs, outputs];
+    if (precision === 'int8') return this.quantisedProduct(x, name, turned, outputs);
+    if (precision === 'f16') {
+      const half = graph.constant(path, toFloat16(turned), shape, 'float16');
+      const product = graph.node('MatMul', [graph.cast(x, 'float16', `${name}/input`), half], `${name}/half_product`);
+      return graph.cast(product, 'float', `${name}/product`);
+    }
+    const w =
+      precision === 'bf16'
+        ? graph.cast(graph.constant(`${path}_stored`, toBfloat16(turned), shape, 'bfloat16'), 'float', path)
+        : graph.constant(path, turned, shape);
+    return graph.node('MatMul', [x, w], `${name}/product`);
   }
 
-  /** A weight of the transformer that is not a factor of a product, or one that is not quantised. */
-  weight(name: string, data: Float32Array, shape: readonly number[]): string {
+  /** @param weight [inputs, outputs] */
+  private quantisedProduct(x: string, name: string, weight: Float32Array, outputs: number): string {
     const { graph } = this;
-    if (this.precision === 'f16') return graph.constant(name, toFloat16(data), shape, 'float16');
-    if (this.precision === 'bf16' && shape.length === 2)
-      return graph.cast(graph.constant(`${name}/stored`, toBfloat16(data), shape, 'bfloat16'), 'float', name);
-    return graph.constant(name, data, shape);
-  }
-
-  private quantisedProduct(x: string, name: string, weights: Float32Array, outputs: number): string {
-    const { graph } = this;
-    const weight = transpose(weights, outputs);
     const range = this.ranges?.get(graph.path(name));
     if (range === undefined)
       throw new AnomalyClrError(`layer ${graph.path(name)}: no range for int8; measure it on events first`);

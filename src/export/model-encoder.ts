@@ -8,7 +8,7 @@ import { addFeatures, packedRows, paddedRows, type Rows } from './model-rows.js'
 import type { ModelParts } from './model.js';
 import { namedWeights, type NamedWeights } from './weights.js';
 
-/** Added to a logit that must not count; float16 reaches no further. */
+/** Added to a logit that must not count. */
 const never = -3e4;
 
 /** Objects to the columns of the representation that the detector reads, [batch, columns]. */
@@ -26,12 +26,10 @@ export function addEncoder(
       ? packedRows(graph, ofSlots, objects.real, config.features)
       : paddedRows(graph, ofSlots, objects.real);
   });
-  const { mask, pool } = graph.within('mask', () => addMask(graph, dense, config, rows));
-  let x = dense.type === 'float' ? rows.features : graph.cast(rows.features, dense.type, 'features/cast');
-  x = dense.layer(x, 'embedding', weights('embedding.weight'), weights('embedding.bias'));
+  const { mask, pool } = graph.within('mask', () => addMask(graph, config, rows));
+  let x = dense.layer(rows.features, 'embedding', weights('embedding.weight'), weights('embedding.bias'));
   for (let l = 0; l < config.layers; l++)
     x = addLayer(graph, dense, config, rows, mask, `layer${l}`, x, of => weights(`transformer.layers.${l}.${of}`));
-  if (dense.type !== 'float') x = graph.cast(x, 'float', 'encoded');
   const pooled = graph.within('pool', () => {
     const weighted = graph.node('Mul', [rows.toPlaces(x, 'objects'), pool], 'weighted');
     return graph.node('ReduceSum', [weighted, graph.list(1)], 'sum', { keepdims: 0n });
@@ -40,7 +38,7 @@ export function addEncoder(
 }
 
 /** What is added to the logits of a key, [1, batch, 1, places], and the weight of an object in the sum, [batch, places, 1]. */
-function addMask(graph: Graph, dense: Dense, config: EncoderConfig, rows: Rows): { mask: string; pool: string } {
+function addMask(graph: Graph, config: EncoderConfig, rows: Rows): { mask: string; pool: string } {
   const n = graph.node.bind(graph);
   let [logit, weight] = [graph.scalar(0), graph.scalar(1)];
   if (config.mask === 'continuous') {
@@ -54,10 +52,9 @@ function addMask(graph: Graph, dense: Dense, config: EncoderConfig, rows: Rows):
     logit = n('Mul', [n('Log', [safe], 'log_pt'), graph.scalar(0.5)], 'half_log_pt');
   }
   const added = n('Where', [rows.filled, logit, graph.scalar(never)], 'added');
-  const shaped = n('Unsqueeze', [added, graph.list(0, 2)], 'of_keys');
   const share = n('Where', [rows.filled, weight, graph.scalar(0)], 'weights');
   return {
-    mask: dense.type === 'float' ? shaped : graph.cast(shaped, dense.type, 'of_keys_cast'),
+    mask: n('Unsqueeze', [added, graph.list(0, 2)], 'of_keys'),
     pool: n('Unsqueeze', [share, graph.list(2)], 'of_objects'),
   };
 }
@@ -99,8 +96,8 @@ function addLayer(
       graph.layerNorm(
         n('Add', sum, `${which}/sum`),
         which,
-        dense.weight(`${which}/gain`, weights(`${which}.weight`), [width]),
-        dense.weight(`${which}/offset`, weights(`${which}.bias`), [width]),
+        graph.constant(`${which}/gain`, weights(`${which}.weight`), [width]),
+        graph.constant(`${which}/offset`, weights(`${which}.bias`), [width]),
       );
     const once = norm([attended, x], 'norm1');
     const up = dense.layer(once, 'feed_forward/up', weights('linear1.weight'), weights('linear1.bias'));

@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { crossedSize, type ReferenceEvent } from '../bundle/card.js';
+import { crossedSize, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
 import type { Domain } from '../events/domain.js';
 import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
 import { Kind } from '../events/objects.js';
@@ -78,17 +78,18 @@ export function batchOf(events: readonly ObjectRows[]): EventBatch {
 export function largestDifference(
   got: readonly Pick<ReferenceEvent, 'score' | 'representation'>[],
   wanted: readonly Pick<ReferenceEvent, 'score' | 'representation'>[],
-): number {
+): Tolerance {
   const relative = (a: number, b: number, to: number) => (a === b ? 0 : Math.abs(a - b) / to);
-  const differences = got.flatMap(({ score, representation }, e) => {
+  const found = { score: 0, representation: 0 };
+  got.forEach(({ score, representation }, e) => {
     const other = wanted[e];
     const largest = Math.max(...other.representation.map(Math.abs));
-    return [
-      relative(score ?? 0, other.score ?? 0, Math.abs(other.score ?? 0)),
-      ...representation.map((x, c) => relative(x, other.representation[c], largest)),
-    ];
+    found.score = Math.max(found.score, relative(score ?? 0, other.score ?? 0, Math.abs(other.score ?? 0)));
+    representation.forEach((x, c) => {
+      found.representation = Math.max(found.representation, relative(x, other.representation[c], largest));
+    });
   });
-  return Math.max(...differences);
+  return found;
 }
 
 /** What `bundle` says of events. */

@@ -51,7 +51,7 @@ function cardOf(thresholds: readonly ['1e-2' | '1e-3', number][], part: Card['pa
     nuisances: [],
     licence: '',
     citation: [],
-    reference: { tolerance: 1e-4, events: [] },
+    reference: { tolerance: { score: 5e-4, representation: 1e-5 }, events: [] },
   });
 }
 

@@ -118,7 +118,7 @@ export async function smallBundle(
     licence: 'not stated',
     citation: [],
     reference: {
-      tolerance: precision === 'f32' ? 1e-4 : 5e-2,
+      tolerance: precision === 'f32' ? { score: 5e-4, representation: 1e-5 } : { score: 5e-2, representation: 5e-2 },
       events: referenceEvents(references, await runOnce(buildModel(parts, graph), references)),
     },
   };
