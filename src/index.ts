@@ -14,7 +14,7 @@ export {
   type Step,
 } from './config/recipe.js';
 export { listOptions, parseOptions } from './config/parse.js';
-export type { EvaluateOptions, ScoreOptions, TrainOptions } from './config/schema.js';
+export type { EvaluateOptions, ExportOptions, ScoreOptions, ServeOptions, TrainOptions } from './config/schema.js';
 export { EventBatchBuilder, take, type EventBatch } from './events/event-batch.js';
 export { Kind, kindNames, layout, type KindName } from './events/objects.js';
 export { DomainBuilder, inDomain, outsideOf, type Domain } from './events/domain.js';
@@ -34,6 +34,8 @@ export type { Card } from './bundle/card.js';
 export { isBundle, readCard } from './bundle/read.js';
 export { padEvents, type PaddedEvents } from './bundle/pad.js';
 export { BundleScorer } from './bundle/scorer.js';
+export { verifyBundle, type Verified } from './bundle/verify.js';
+export { exportRun, type ExportedBundle } from './export/export-run.js';
 export { train, type TrainWatch } from './train/run.js';
 export { trainContrastive } from './train/contrastive.js';
 export { trainDetector } from './train/autoencoder.js';
