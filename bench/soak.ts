@@ -1,4 +1,4 @@
-// The HTTP server at twice its capacity, for minutes: npm run soak -- BUNDLE [--minutes N] [--load N] [--data FILE] [--json FILE]
+// The HTTP server at twice its capacity, for minutes: npm run bench:soak -- BUNDLE [--minutes N] [--load N] [--data FILE] [--json FILE]
 // Single events, binary batches of 256, JSON and bad requests arrive at a fixed rate, whatever becomes of those before
 // them. Every answer is checked: scores against those computed up front, refusals for their Retry-After.
 import path from 'node:path';
@@ -87,7 +87,7 @@ async function main(): Promise<void> {
     options: { minutes: text, load: text, data: text, json: text },
   });
   const [file] = positionals;
-  if (file === undefined) throw new AnomalyClrError('name the bundle: npm run soak -- BUNDLE');
+  if (file === undefined) throw new AnomalyClrError('name the bundle: npm run bench:soak -- BUNDLE');
   const seconds = 60 * Number(values.minutes ?? 10);
   const data = values.data ?? path.join(packageRoot(), 'sample', 'background_test.h5');
   const { batch: events } = await readAll([data], { onBadEvent: 'fail', maxEvents: 16 * batch });
