@@ -22,27 +22,14 @@ import { detectorConfig, type DetectorWeights } from '../../src/score/detector.j
 import { fitPreparation, type PreparationKind } from '../../src/score/prepare.js';
 import { columnsOf, rowLength, type RepresentationName } from '../../src/score/representation.js';
 import { sample } from '../support/cli.js';
-import { encoderConfig } from '../support/encoder.js';
+import { encoderConfig, smallEncoder } from '../support/encoder.js';
 import { Golden, goldenTest, worst } from '../support/golden.js';
 
 const ort = await import('onnxruntime-node').catch(() => undefined);
 if (!ort) console.log('onnxruntime-node is not installed here: its tests are left out');
 const needs = ort ? test : test.skip;
 
-const small: EncoderConfig = {
-  features: 8,
-  ptFeature: 'log',
-  ptScale: 30,
-  mask: 'hard',
-  width: 32,
-  heads: 4,
-  layers: 2,
-  feedForward: 48,
-  output: 16,
-  headLayers: 3,
-  headNorm: true,
-  dropout: 0.2,
-};
+const small = smallEncoder;
 const layouts = ['packed', 'padded'] as const;
 const engine = await openEngine({ engine: 'native', threads: 2 });
 let events: EventBatch;

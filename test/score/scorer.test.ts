@@ -8,23 +8,10 @@ import { autoencoderConfig, detectorConfig, type DetectorWeights } from '../../s
 import { fitPreparation, type Preparation } from '../../src/score/prepare.js';
 import { columnsOf, rowLength, selectColumns, type RepresentationName } from '../../src/score/representation.js';
 import { sample } from '../support/cli.js';
-import { trainerDefaults } from '../support/encoder.js';
+import { smallEncoder, trainerDefaults } from '../support/encoder.js';
 import { worst } from '../support/golden.js';
 
-const config: EncoderConfig = {
-  features: 8,
-  ptFeature: 'log',
-  ptScale: 30,
-  mask: 'hard',
-  width: 32,
-  heads: 4,
-  layers: 2,
-  feedForward: 48,
-  output: 16,
-  headLayers: 3,
-  headNorm: true,
-  dropout: 0.2,
-};
+const config = smallEncoder;
 const engine = await openEngine({ engine: 'native', threads: 2 });
 const weights = initialWeights(encoderLayout(config), 3, 'f64');
 let events: EventBatch;

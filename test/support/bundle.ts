@@ -14,6 +14,7 @@ import { fitPreparation } from '../../src/score/prepare.js';
 import { columnsOf } from '../../src/score/representation.js';
 import { packageRoot } from '../../src/addon.js';
 import { sample } from './cli.js';
+import { smallEncoder } from './encoder.js';
 
 /** Whether bundles can be run here; where not, says so once. */
 export const runtimeInstalled = existsSync(`${packageRoot()}/node_modules/onnxruntime-node`);
@@ -21,20 +22,7 @@ if (!runtimeInstalled) console.log('onnxruntime-node is not installed here: its 
 /** `test` where bundles can be run. */
 export const needsRuntime = runtimeInstalled ? test : test.skip;
 
-const encoder: EncoderConfig = {
-  features: 8,
-  ptFeature: 'log',
-  ptScale: 30,
-  mask: 'hard',
-  width: 32,
-  heads: 4,
-  layers: 2,
-  feedForward: 48,
-  output: 16,
-  headLayers: 2,
-  headNorm: false,
-  dropout: 0,
-};
+const encoder: EncoderConfig = { ...smallEncoder, headLayers: 2, headNorm: false };
 const domainEvents = 400;
 let sampleEvents: ReturnType<typeof readAll> | undefined;
 

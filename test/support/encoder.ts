@@ -1,5 +1,21 @@
 import type { EncoderConfig, Floats, NativeTrainer, TokenRows, TrainerConfig, WeightInfo } from '../../src/addon.js';
 
+/** Small, with every part that an encoder can have. */
+export const smallEncoder: EncoderConfig = {
+  features: 8,
+  ptFeature: 'log',
+  ptScale: 30,
+  mask: 'hard',
+  width: 32,
+  heads: 4,
+  layers: 2,
+  feedForward: 48,
+  output: 16,
+  headLayers: 3,
+  headNorm: true,
+  dropout: 0.2,
+};
+
 /** An encoder configuration in the addon's terms from that of a golden file. */
 export function encoderConfig(
   config: any,
