@@ -83,10 +83,12 @@ export class Batcher {
   private readonly entries: Entry[] = [];
   private waitingEvents = 0;
   private planned = false;
-  private rate = new Rate();
+  private timer: NodeJS.Timeout | undefined;
+  private readonly rate = new Rate();
 
   constructor(
     private readonly settings: BatcherSettings,
+    /** Must not throw. */
     private readonly onBatch: (report: BatchReport) => void,
   ) {}
 
@@ -145,18 +147,21 @@ export class Batcher {
    * @param wait - ms until then
    */
   private plan(wait = 0): void {
+    // timers know whole milliseconds; a turn of the event loop takes whatever comes in and then asks again
+    if (wait >= 1) {
+      this.timer = setTimeout(() => this.start(), wait);
+      return;
+    }
     if (this.planned) return;
     this.planned = true;
-    const begin = (): void => {
+    setImmediate(() => {
       this.planned = false;
       this.start();
-    };
-    // timers know whole milliseconds; a turn of the event loop takes whatever comes in and then asks again
-    if (wait >= 1) setTimeout(begin, wait);
-    else setImmediate(begin);
+    });
   }
 
   private start(): void {
+    clearTimeout(this.timer);
     while (this.entries.length > 0) {
       const [{ lane, arrived }] = this.entries;
       const { running, bundle } = lane;
@@ -208,19 +213,16 @@ export class Batcher {
     lane.running += 1;
     lane.bundle
       .run(objects, events, slots, { representation })
-      .then(
-        outputs => {
-          lane.running -= 1;
-          this.rate.add(events);
-          const computedMs = performance.now() - begun;
-          this.onBatch({ lane, objects, events, slots, outputs, waitedMs, computedMs });
-          handOut(pieces, outputs, lane.bundle.card.representation.size);
-        },
-        (error: unknown) => {
-          lane.running -= 1;
-          for (const { entry } of pieces) this.drop(entry, error as Error);
-        },
-      )
+      .finally(() => (lane.running -= 1))
+      .then(outputs => {
+        const computedMs = performance.now() - begun;
+        this.rate.add(events);
+        handOut(pieces, outputs, lane.bundle.card.representation.size);
+        this.onBatch({ lane, objects, events, slots, outputs, waitedMs, computedMs });
+      })
+      .catch((error: unknown) => {
+        for (const { entry } of pieces) this.drop(entry, error as Error);
+      })
       .finally(() => this.start());
   }
 }

@@ -71,7 +71,7 @@ export class ModelSlot {
 
   release(model: Loaded): void {
     model.users -= 1;
-    if (model.users === 0 && this.retired.delete(model)) void model.bundle.dispose();
+    if (model.users === 0 && this.retired.delete(model)) close(model);
   }
 
   /** Closes what is open. */
@@ -96,10 +96,13 @@ export class ModelSlot {
     const kept = { monitor: new Monitor(card), statistics: new ModelStatistics() };
     this.loaded = { bundle, card, version, ...kept, running: 0, users: 0 };
     if (old && old.users > 0) this.retired.add(old);
-    else void old?.bundle.dispose();
+    else if (old) close(old);
     return this.loaded;
   }
 }
+
+/** Nobody waits for it, and a thread that is gone already is no fault. */
+const close = ({ bundle }: Loaded): void => void bundle.dispose().catch(() => undefined);
 
 /** An event like those to come, of a MET and jets. [19, 4] */
 function commonEvent(): Float32Array {

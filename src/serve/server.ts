@@ -77,7 +77,11 @@ function stateOf(options: ServeOptions, slot: ModelSlot, version: string, log: L
     const model = slot.current?.bundle === lane.bundle ? slot.current : undefined;
     if (!model) return; // of a model that was replaced meanwhile
     model.statistics.executed(waitedMs, computedMs);
-    model.monitor.record(objects, events, slots, outputs);
+    try {
+      model.monitor.record(objects, events, slots, outputs);
+    } catch (error) {
+      log.error({ err: error }, 'the monitor failed at a batch; its figures are wrong from here on');
+    }
   });
   const metrics = new Metrics(batcher, slot);
   return {

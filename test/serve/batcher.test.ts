@@ -14,7 +14,11 @@ const batcherOf = (settings: Partial<{ maxBatch: number; latencyBudget: number; 
   new Batcher({ maxBatch: 16, latencyBudget: 0, queue: 1000, ...settings }, report => reports.push(report));
 const laneOf = (from: FakeBundle) => ({ bundle: from, running: 0 });
 const jobOf = (lane: Job['lane'], events: number, slots = 4, from = 0): Job => ({
-  ...{ lane, events, slots, objects: someEvents(events, slots, from), representation: true },
+  lane,
+  events,
+  slots,
+  objects: someEvents(events, slots, from),
+  representation: true,
 });
 const expected = ({ objects, events, slots }: Job): BundleOutputs => fakeOutputs(objects, events, slots);
 
@@ -62,6 +66,23 @@ test('a session that is idle beside a busy one takes a request within the budget
   jobs.push(batcher.submit(jobOf(lane, 1)));
   await sleep(200);
   expect(two.runs.map(({ events }) => events)).toEqual([1, 2]);
+  two.release();
+  await Promise.all(jobs.map(({ outputs }) => outputs));
+});
+
+test('what is worth a batch of its own does not wait out the budget of a small request', async () => {
+  const two = new FakeBundle(await testCard(), 2);
+  const lane = laneOf(two);
+  const batcher = batcherOf({ latencyBudget: 100_000, maxBatch: 64 });
+  two.hold();
+  const jobs = [batcher.submit(jobOf(lane, 1))];
+  await sleep(5);
+  jobs.push(batcher.submit(jobOf(lane, 1)));
+  await sleep(5);
+  expect(two.runs).toHaveLength(1);
+  jobs.push(batcher.submit(jobOf(lane, 40)));
+  await sleep(50);
+  expect(two.runs.map(({ events }) => events)).toEqual([1, 41]);
   two.release();
   await Promise.all(jobs.map(({ outputs }) => outputs));
 });

@@ -43,7 +43,7 @@ test('under load no request is dropped, and each is answered by the model that i
       const { json, outputs } = outputsOf(await ask(server, inferPath, binaryAsk(objects, 4)));
       const version = String(json['model_version']);
       versions.add(version);
-      expect(outputs['score'].data).toEqual(score!.map(x => x + 1000 * (Number(version) - 1)));
+      expect(outputs['score'].data).toEqual(Array.from(score!, x => x + 1000 * (Number(version) - 1)));
     }
     return answered;
   };
