@@ -1,4 +1,4 @@
-import type { EncoderConfig, Floats, Precision } from '../../src/addon.js';
+import type { Floats, Precision } from '../../src/addon.js';
 import { openEngine, type ScoringModel } from '../../src/engine/index.js';
 import { take, type EventBatch } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
