@@ -1,5 +1,5 @@
 import type { Domain, FeatureSummary, Multiplicity } from '../events/domain.js';
-import { quantileProbabilities } from '../events/domain.js';
+import { boundaryOf, quantileProbabilities } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { type KindName, kindNames } from '../events/objects.js';
 import { kolmogorovSmirnov, populationStability, stabilityNoise } from './drift-statistics.js';
@@ -77,11 +77,12 @@ export interface Drift {
 const quantities = ['pt', 'eta', 'phi'] as const;
 const labels = { pt: 'pT', eta: 'eta', phi: 'phi' } as const;
 
-/** Counters of a feature in the flat array: bins up to each knot, one above the last, then below min, above max. */
+/** Counters of a feature in the flat array: bins up to each knot, one above the last, then below and above the boundary. */
 interface ContinuousPart {
   readonly kind: KindName;
   readonly quantity: (typeof quantities)[number];
   readonly seen: FeatureSummary;
+  readonly boundary: { readonly min: number; readonly max: number };
   /** Rising values, and the training share at or below each. */
   readonly knots: Float64Array;
   readonly shares: readonly number[];
@@ -122,12 +123,13 @@ export class DriftAccumulator {
     for (const kind of kindNames)
       for (const quantity of quantities) {
         const seen = domain.kinds[kind][quantity];
-        if (!seen || (kind === 'met' && quantity === 'eta')) {
+        const boundary = boundaryOf(domain, kind, quantity);
+        if (!seen || !boundary || (kind === 'met' && quantity === 'eta')) {
           this.continuous.push(undefined);
           continue;
         }
         const { knots, shares } = knotsOf(seen);
-        this.continuous.push({ kind, quantity, seen, knots, shares, at });
+        this.continuous.push({ kind, quantity, seen, boundary, knots, shares, at });
         at += knots.length + 3;
       }
     for (const kind of [...kindNames, 'event'] as const) {
@@ -176,7 +178,7 @@ export class DriftAccumulator {
 
   private count(part: ContinuousPart | undefined, value: number): void {
     if (!part) return;
-    const { knots, at, seen } = part;
+    const { knots, at, boundary } = part;
     let [low, high] = [0, knots.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -184,8 +186,8 @@ export class DriftAccumulator {
       else low = middle + 1;
     }
     this.counters[at + low] += 1;
-    if (value < seen.min) this.counters[at + knots.length + 1] += 1;
-    else if (value > seen.max) this.counters[at + knots.length + 2] += 1;
+    if (value < boundary.min) this.counters[at + knots.length + 1] += 1;
+    else if (value > boundary.max) this.counters[at + knots.length + 2] += 1;
   }
 
   private endEvent(): void {

@@ -117,7 +117,7 @@ function boundaries({ domain, selection }: Card): string {
   return section(
     'Domain: where it was trained',
     `Least and largest value of each feature over ${domain.events} events. An event with anything beyond has ` +
-      '`in_domain` false, and its score is an extrapolation.',
+      '`in_domain` false, and its score is an extrapolation; phi alone may be all round.',
     table(['kind', 'feature', 'min', '0.1 %', '50 %', '99.9 %', 'max'], rows),
     table(['objects of kind', 'fewest', 'mean', 'most'], multiplicities),
     'Selection of the training sample:',
