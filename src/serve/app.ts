@@ -5,6 +5,7 @@ import { tokenCheck } from './auth.js';
 import { readBody } from './body.js';
 import { Exchange } from './exchange.js';
 import { pageFiles } from './page.js';
+import { lengthHeader } from './protocol-binary.js';
 import { Refusal } from './refusal.js';
 import { addPageRoutes } from './routes-page.js';
 import { addProtocolRoutes } from './routes-protocol.js';
@@ -108,7 +109,7 @@ function addBodies(app: FastifyInstance, state: ServerState): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (request: FastifyRequest) => {
     if (request.routeOptions.config.infer && batcher.full) throw batcher.fullRefusal(); // not worth reading
-    return readBody(request.raw, request.exchange.share, limits);
+    return readBody(request.raw, request.exchange.share, limits, Number(request.headers[lengthHeader]) || 0);
   });
 }
 
