@@ -105,7 +105,9 @@ if (!hasPython) console.log('no Python with onnxruntime, onnx and numpy here: to
   const run = (file: string) => runPython([path.join(packageRoot(), 'tools', 'verify_bundle.py'), at(file)]);
   const good = run('small.onnx');
   expect(good.status).toBe(0);
-  expect(good.stdout).toMatch(/^ok {2}.*small\.onnx: 8 of 8 reference events within their tolerance, on ONNX Runtime \d/);
+  expect(good.stdout).toMatch(
+    /^ok {2}.*small\.onnx: 8 of 8 reference events within their tolerance, on ONNX Runtime \d/,
+  );
   const bad = run('wrong.onnx');
   expect(bad.status).toBe(1);
   expect(bad.stdout).toMatch(/^FAILED .* 7 of 8 reference events/);

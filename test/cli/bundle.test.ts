@@ -95,9 +95,7 @@ needsRuntime('verify: a table and exit code 0, or the faults and exit code 1', a
   expect([good.code, good.stderr]).toEqual([0, '']);
   const lines = good.stdout.split('\n');
   expect(lines.filter(text => text.startsWith('ok '))).toHaveLength(2);
-  expect(lines[0]).toMatch(
-    /^ok {2}.*small\.onnx: 8 of 8 reference events as the card has them \(.*\), on \w+$/,
-  );
+  expect(lines[0]).toMatch(/^ok {2}.*small\.onnx: 8 of 8 reference events as the card has them \(.*\), on \w+$/);
   await writeBundle(at('wrong.onnx'), {
     change: card => {
       card.reference.events[1].score! *= 2;

@@ -53,7 +53,10 @@ test('figures of a small batch, by hand', () => {
   expect(domain.ptScale).toBe(25);
   expect(domain.kinds.met.pt).toMatchObject({ min: 10, max: 30, mean: 20, std: 10 });
   expect(domain.kinds.met.eta).toEqual({
-    ...{ min: 0, max: 0, mean: 0, std: 0 },
+    min: 0,
+    max: 0,
+    mean: 0,
+    std: 0,
     quantiles: Array(9).fill(0),
     percentiles: Array(101).fill(0),
   });

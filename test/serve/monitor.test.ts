@@ -1,5 +1,5 @@
 import type { BundleOutputs } from '../../src/bundle/bundle.js';
-import { type Card, cardSchema, crossedSize } from '../../src/bundle/card.js';
+import { type Card, crossedSize } from '../../src/bundle/card.js';
 import { padEvents } from '../../src/bundle/pad.js';
 import { DriftAccumulator } from '../../src/evaluate/drift.js';
 import { type Domain, DomainBuilder, inDomain } from '../../src/events/domain.js';
@@ -7,6 +7,7 @@ import { type EventBatch, range } from '../../src/events/event-batch.js';
 import { readAll } from '../../src/read/index.js';
 import { Monitor } from '../../src/serve/monitor.js';
 import { generator, normal } from '../evaluate/random.js';
+import { bareCard } from '../support/card.js';
 import { sample } from '../support/cli.js';
 
 let events: EventBatch;
@@ -20,19 +21,8 @@ beforeAll(async () => {
 
 function cardOf(thresholds: readonly ['1e-2' | '1e-3', number][], part: Card['part'] = 'scorer'): Card {
   const share = { events: 1000, passed: 10, efficiency: { value: 0.01, low: 0.005, high: 0.018 } };
-  return cardSchema.parse({
-    format: 'anomalyclr.bundle.1',
-    name: 'test',
-    version: '0.0.0',
-    created: '2026-01-01T00:00:00.000Z',
+  return bareCard(domain, {
     part,
-    precision: 'f32',
-    layout: 'packed',
-    representation: { name: 'pool', size: 2 },
-    signature: {},
-    selection: [],
-    domain,
-    training: { loss: 'clr', seed: 1, options: {}, files: [], skipped: 0, engine: '', machine: '', started: '' },
     calibration: {
       files: [],
       heldBack: true,
@@ -47,11 +37,6 @@ function cardOf(thresholds: readonly ['1e-2' | '1e-3', number][], part: Card['pa
       })),
       missing: [],
     },
-    precisionChange: null,
-    nuisances: [],
-    licence: '',
-    citation: [],
-    reference: { tolerance: { score: 5e-4, representation: 1e-5 }, events: [] },
   });
 }
 

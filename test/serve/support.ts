@@ -2,13 +2,14 @@ import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle, BundleOutputs } from '../../src/bundle/bundle.js';
-import { type Card, cardSchema, crossedSize } from '../../src/bundle/card.js';
+import { type Card, crossedSize } from '../../src/bundle/card.js';
 import { parseOptions } from '../../src/config/parse.js';
 import { type Domain, DomainBuilder } from '../../src/events/domain.js';
 import { Kind } from '../../src/events/objects.js';
 import { readAll } from '../../src/read/index.js';
 import { openLog } from '../../src/serve/log.js';
 import { openServer, type RunningServer } from '../../src/serve/server.js';
+import { bareCard } from '../support/card.js';
 import { sample } from '../support/cli.js';
 
 export { sleep };
@@ -22,26 +23,7 @@ export async function testCard(part: Card['part'] = 'scorer'): Promise<Card> {
     builder.add(batch);
     return builder.build();
   });
-  return cardSchema.parse({
-    format: 'anomalyclr.bundle.1',
-    name: 'test',
-    version: '0.0.0',
-    created: '2026-01-01T00:00:00.000Z',
-    part,
-    precision: 'f32',
-    layout: 'packed',
-    representation: { name: 'pool', size: 2 },
-    signature: {},
-    selection: [],
-    domain: await domain,
-    training: { loss: 'clr', seed: 1, options: {}, files: [], skipped: 0, engine: '', machine: '', started: '' },
-    calibration: null,
-    precisionChange: null,
-    nuisances: [],
-    licence: '',
-    citation: [],
-    reference: { tolerance: { score: 5e-4, representation: 1e-5 }, events: [] },
-  });
+  return bareCard(await domain, { part });
 }
 
 /** A bundle whose runs wait for the test where it asks for that. */

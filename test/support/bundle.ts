@@ -13,6 +13,7 @@ import { readAll } from '../../src/read/index.js';
 import { fitPreparation } from '../../src/score/prepare.js';
 import { columnsOf } from '../../src/score/representation.js';
 import { packageRoot } from '../../src/addon.js';
+import { bareCard } from './card.js';
 import { sample } from './cli.js';
 import { smallEncoder } from './encoder.js';
 
@@ -78,38 +79,18 @@ export async function smallBundle(
   const parts = { ...bare, detector };
 
   const references = take(events, [0, 1, 2, 3, 50, 51, 52, 53]);
-  const card: Card = {
-    format: 'anomalyclr.bundle.1',
+  const card = bareCard(domain, {
     name,
-    version: '0.0.0',
-    created: '2026-01-01T00:00:00.000Z',
     part,
     precision,
     layout,
     representation: { name: 'pool', size: encoder.width },
-    signature: { objects: 'pT [GeV], eta, phi [rad], class' },
-    selection: ['a test has none'],
-    domain,
-    training: {
-      loss: 'anomclr+',
-      seed,
-      options: { epochs: 0 },
-      files: [],
-      skipped: 0,
-      engine: 'none',
-      machine: 'none',
-      started: '2026-01-01T00:00:00.000Z',
-    },
-    calibration: null,
-    precisionChange: null,
-    nuisances: ['its weights are random'],
-    licence: 'not stated',
-    citation: [],
+    training: { ...bareCard(domain).training, loss: 'anomclr+', seed, options: { epochs: 0 } },
     reference: {
       tolerance: precision === 'f32' ? { score: 5e-4, representation: 1e-5 } : { score: 5e-2, representation: 5e-2 },
       events: referenceEvents(references, await runOnce(buildModel(parts, graph), references)),
     },
-  };
+  });
   const bytes = buildModel(parts, graph, { [cardKey]: JSON.stringify(change ? change(structuredClone(card)) : card) });
   return { bytes, card, parts, events };
 }
