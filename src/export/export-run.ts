@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { cardKey, type Card, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
+import type { Card, ReferenceEvent, Tolerance } from '../bundle/card.js';
 import { openBundleBytes } from '../bundle/open.js';
 import type { ExportOptions } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
@@ -14,7 +14,7 @@ import { givenBackground, heldBackBackground, type BackgroundSource } from './ba
 import { compareScores, noThresholds, setThresholds, type PairedScores } from './calibrate.js';
 import { checkBundle, openCheckEngine, type CheckEngine, type Checked } from './check.js';
 import { drawEvents } from './draw-events.js';
-import { makeCard, type CardParts } from './make-card.js';
+import { makeCard, metadataOf, type CardParts } from './make-card.js';
 import { buildModel, type GraphOptions, type ModelParts } from './model.js';
 import { checkPlaces, placesOf, writeBundle, type BundlePlaces } from './places.js';
 import { activationRanges } from './quantise.js';
@@ -147,7 +147,7 @@ class Maker {
   }
 
   private file(graph: GraphOptions, card: Card): Uint8Array {
-    return buildModel(this.parts, graph, { [cardKey]: JSON.stringify(card) });
+    return buildModel(this.parts, graph, metadataOf(card));
   }
 
   /** A card without figures, for a graph that is to give some. */

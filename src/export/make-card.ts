@@ -1,5 +1,12 @@
 import path from 'node:path';
-import type { Calibration, Card, PrecisionChange, ReferenceEvent, Tolerance } from '../bundle/card.js';
+import {
+  cardKey,
+  type Calibration,
+  type Card,
+  type PrecisionChange,
+  type ReferenceEvent,
+  type Tolerance,
+} from '../bundle/card.js';
 import { kindNames, layout } from '../events/objects.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { LoadedRun } from '../score/load-run.js';
@@ -15,6 +22,22 @@ export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'pre
   /** Largest difference of a representation from that of the f32 graph, relative to its largest number. */
   readonly representationChange: number | null;
   readonly reference: { readonly tolerance: Tolerance; readonly events: ReferenceEvent[] };
+}
+
+/** What a file's metadata_props hold: the card, and before it what whoever looks at the file should see first. */
+export function metadataOf(card: Card): Record<string, string> {
+  const { name, version, licence, signature, citation } = card;
+  const told = Object.entries(signature).map(([key, text]) => [`anomalyclr.${key}`, text]);
+  return {
+    'anomalyclr.about':
+      `${name}: anomaly scores of collider events, in physical units. Outside the training domain a score is an ` +
+      `extrapolation: look at in_domain. Boundaries, thresholds and all else: JSON under ${cardKey}.`,
+    'anomalyclr.version': version,
+    'anomalyclr.licence': licence,
+    'anomalyclr.citation': citation.join('; '),
+    ...(Object.fromEntries(told) as Record<string, string>),
+    [cardKey]: JSON.stringify(card),
+  };
 }
 
 /** Options of a training that say nothing about its result, or name places of the machine. */

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { cardSchema, type Card } from '../../src/bundle/card.js';
 import { openBundle } from '../../src/bundle/open.js';
 import { padEvents } from '../../src/bundle/pad.js';
@@ -124,6 +126,17 @@ needsRuntime('the Markdown has all that a stranger needs', async () => {
   expect(text).toMatch(/Trigger rates, from the other half, are for 40 kHz/);
   expect(text).toMatch(/- 1e-5: none\. .* give 2000000 background events in place of 3000/);
   expect(card.nuisances.join()).toMatch(/Only \d+ of 1200 training events have \d+ or more objects of kind jet/);
+});
+
+needsRuntime('the metadata says the first things in plain words', () => {
+  const { metadataProps } = fromBinary(ModelProtoSchema, readFileSync(at('a.onnx')));
+  const told = Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]));
+  expect(told['anomalyclr.about']).toMatch(/in_domain.*anomalyclr\.card/);
+  expect(told['anomalyclr.objects']).toMatch(/pT \[GeV\]/);
+  expect(told['anomalyclr.licence']).toBe('CC0');
+  expect(told['anomalyclr.citation']).toContain('arXiv:2301.04660');
+  for (const name of ['score', 'representation', 'in_domain', 'domain_distance', 'crossed', 'version'])
+    expect(told[`anomalyclr.${name}`]).toBeTruthy();
 });
 
 const snippetRuns = runtimeInstalled && python(['-c', 'import numpy, onnxruntime']) !== undefined;
