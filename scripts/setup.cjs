@@ -34,7 +34,7 @@ function installPackages() {
   if (packagesCurrent()) return;
   say('installing packages (npm ci)');
   // The native engine is built below, where its outcome is told.
-  // onnxruntime-node, for the benchmark alone, would fetch CUDA libraries.
+  // onnxruntime-node would fetch CUDA libraries, which its processor provider does without.
   const env = {
     ...process.env,
     ANOMALYCLR_NATIVE: 'skip',
