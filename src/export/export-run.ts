@@ -4,7 +4,8 @@ import { openBundleBytes } from '../bundle/open.js';
 import type { ExportOptions } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { EventBatchBuilder, type EventBatch } from '../events/event-batch.js';
+import { inDomain } from '../events/domain.js';
+import { EventBatchBuilder, take, type EventBatch } from '../events/event-batch.js';
 import { readJson } from '../files.js';
 import { provenanceSchema, runFiles, seedFolders, type RunProvenance } from '../model/run-folder.js';
 import { countEvents, readEvents } from '../read/index.js';
@@ -163,10 +164,21 @@ class Maker {
     });
   }
 
+  /** Ranges of int8 hold whatever lies within the domain, which background alone seldom fills. */
   private async finalGraph(pool: EventBatch): Promise<GraphOptions> {
-    const { graph } = this;
+    const { graph, run } = this;
     if (graph.precision !== 'int8') return graph;
-    return { ...graph, ranges: await activationRanges(this.parts, graph, pool) };
+    const drawn = this.drawn();
+    const inside = inDomain(run.domain, drawn);
+    const builder = new EventBatchBuilder();
+    builder.addBatch(pool);
+    builder.addBatch(
+      take(
+        drawn,
+        Array.from(inside.keys()).filter(e => inside[e] === 1),
+      ),
+    );
+    return { ...graph, ranges: await activationRanges(this.parts, graph, builder.build()) };
   }
 
   private drawn(): EventBatch {

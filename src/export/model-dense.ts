@@ -45,8 +45,11 @@ export class Dense {
     return this.graph.node('Add', [product, this.graph.constant(`${name}/bias`, bias, [bias.length])], name);
   }
 
-  /** A dense layer of the head, which sees one row an event: its products stay float32. */
-  headLayer(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
+  /**
+   * A dense layer that costs little, of the embedding or the head: its products stay float32. The embedding reads
+   * features of unlike size, of which one range for all would leave little.
+   */
+  smallLayer(x: string, name: string, weight: Float32Array, bias: Float32Array): string {
     return this.precision === 'bf16' ? this.layer(x, name, weight, bias) : linear(this.graph, x, name, weight, bias);
   }
 

@@ -27,7 +27,7 @@ export function addEncoder(
       : paddedRows(graph, ofSlots, objects.real);
   });
   const { mask, pool } = graph.within('mask', () => addMask(graph, config, rows));
-  let x = dense.layer(rows.features, 'embedding', weights('embedding.weight'), weights('embedding.bias'));
+  let x = dense.smallLayer(rows.features, 'embedding', weights('embedding.weight'), weights('embedding.bias'));
   for (let l = 0; l < config.layers; l++)
     x = addLayer(graph, dense, config, rows, mask, `layer${l}`, x, of => weights(`transformer.layers.${l}.${of}`));
   const pooled = graph.within('pool', () => {
@@ -133,7 +133,7 @@ function addHead(
     }
     const positive = graph.node('Relu', [x], `relu${l}`);
     all.push(
-      dense.headLayer(positive, `layer${l}`, weights(`head_layers.${l}.weight`), weights(`head_layers.${l}.bias`)),
+      dense.smallLayer(positive, `layer${l}`, weights(`head_layers.${l}.weight`), weights(`head_layers.${l}.bias`)),
     );
   }
   if (needed === 0 && from === 0 && to === width) return pooled;

@@ -80,3 +80,21 @@ describe('so is a reference event that is not what the card says', () => {
     await expect(check(changed(change, 5))).rejects.toThrow(/reference event 5/);
   });
 });
+
+needsRuntime(
+  'another precision that goes too far is refused by its name; int8 is judged within the domain',
+  async () => {
+    const inside = Array.from(judge.scorer.inDomain(events));
+    const off = (event: number): Bundle => ({
+      ...changed((o, e) => (o.representation[e * 16] += 100), event), // of batches that hold so many events
+      card: { ...bundle.card, precision: 'int8' },
+    });
+    const refused = /--precision int8: this model does not bear it: representations of events differ by .*take another/;
+    // past the eight reference events, and the 476 of the second batch
+    const [first, outside] = [1, 0].map(flag => inside.indexOf(flag, 500));
+    expect(Math.min(first, outside)).toBeGreaterThanOrEqual(500);
+    expect(Math.max(first, outside)).toBeLessThan(1024);
+    await expect(check(off(first))).rejects.toThrow(refused);
+    await expect(check(off(outside))).resolves.toMatchObject({ events: 1500 });
+  },
+);
