@@ -162,9 +162,13 @@ async function syncFolder(dir: string): Promise<void> {
 }
 
 function inUse(path: string, writer: number): boolean {
-  if (writer === process.pid) return live.has(path);
+  return writer === process.pid ? live.has(path) : isRunning(writer);
+}
+
+/** Whether there is a process of this number. */
+export function isRunning(pid: number): boolean {
   try {
-    process.kill(writer, 0);
+    process.kill(pid, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'; // runs, under another user

@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { falsePositiveRates } from '../evaluate/summary.js';
 import { domainSchema } from '../events/domain.js';
-import { Kind, kindNames } from '../events/objects.js';
+import { kindNames } from '../events/objects.js';
 
 /** Under this key of the file's metadata_props lies the {@link Card} as JSON. */
 export const cardKey = 'anomalyclr.card';
@@ -41,11 +42,9 @@ const sourceFile = z.strictObject({ file: z.string(), events: count, sha256: z.s
 /** A share of some events with its 95 % interval. */
 const share = z.strictObject({ events: count, passed: count, efficiency: interval });
 
-export const rateNames = ['1e-2', '1e-3', '1e-4', '1e-5'] as const;
-
 const thresholdSchema = z.strictObject({
   /** Background efficiency that it was set for. */
-  rate: z.enum(rateNames),
+  rate: z.enum(falsePositiveRates),
   /** Events with score >= threshold pass. */
   threshold: z.number(),
   /** On the half of the background that set it. */
@@ -65,7 +64,7 @@ const calibrationSchema = z.strictObject({
   inputRate: z.number().positive().nullable(),
   thresholds: z.array(thresholdSchema),
   /** Rates without a threshold, and why. */
-  missing: z.array(z.strictObject({ rate: z.enum(rateNames), reason: z.string() })),
+  missing: z.array(z.strictObject({ rate: z.enum(falsePositiveRates), reason: z.string() })),
 });
 
 /** What another precision than f32 changes, on the calibration background and on the signals that were given. */
@@ -74,13 +73,13 @@ const precisionChangeSchema = z.strictObject({
   /** Of the scores, relative to the f32 score. */
   scoreChange: z.strictObject({ median: z.number(), largest: z.number() }),
   /** Background events that pass the f32 threshold in one precision and not in the other. */
-  decisions: z.array(z.strictObject({ rate: z.enum(rateNames), changed: count, events: count })),
+  decisions: z.array(z.strictObject({ rate: z.enum(falsePositiveRates), changed: count, events: count })),
   signals: z.array(
     z.strictObject({
       name: z.string(),
       events: count,
       auc: z.strictObject({ f32: z.number(), here: z.number() }),
-      decisions: z.array(z.strictObject({ rate: z.enum(rateNames), changed: count, events: count })),
+      decisions: z.array(z.strictObject({ rate: z.enum(falsePositiveRates), changed: count, events: count })),
     }),
   ),
 });
@@ -143,6 +142,3 @@ export type Threshold = z.infer<typeof thresholdSchema>;
 export type PrecisionChange = z.infer<typeof precisionChangeSchema>;
 export type Tolerance = Card['reference']['tolerance'];
 export type ReferenceEvent = z.infer<typeof referenceEventSchema>;
-
-/** The classes of the input's last column. */
-export const classes = Kind;

@@ -1,8 +1,9 @@
-import { rateNames, type Calibration, type PrecisionChange, type Threshold } from '../bundle/card.js';
+import type { Calibration, PrecisionChange, Threshold } from '../bundle/card.js';
 import { AnomalyClrError } from '../errors.js';
 import { auc } from '../evaluate/auc.js';
 import { MINIMUM_BACKGROUND, wilson } from '../evaluate/intervals.js';
 import { efficiencyAtFpr, roc, sortScores } from '../evaluate/roc.js';
+import { falsePositiveRates } from '../evaluate/summary.js';
 import { shuffle } from '../events/philox.js';
 
 /** Keys the halves, apart from every epoch of training and from what it holds back. */
@@ -20,7 +21,7 @@ export function halves(count: number, seed: number): { setting: Int32Array; chec
 }
 
 /**
- * Thresholds for {@link rateNames}: the lowest score that lets at most floor(rate n) of the n events of the first half
+ * Thresholds for {@link falsePositiveRates}: the lowest score that lets at most floor(rate n) of the n events of the first half
  * pass, the working point of `efficiencyAtFpr`. A rate below which fewer than {@link MINIMUM_BACKGROUND} events are
  * expected gets none, with the reason.
  *
@@ -36,12 +37,12 @@ export function setThresholds(
 ): Pick<Calibration, 'thresholds' | 'missing'> {
   const { setting, checking } = halves(scores.length, seed);
   const out: Pick<Calibration, 'thresholds' | 'missing'> = { thresholds: [], missing: [] };
-  const few = rateNames.filter(rate => Number(rate) * setting.length < MINIMUM_BACKGROUND - 1e-9);
+  const few = falsePositiveRates.filter(rate => Number(rate) * setting.length < MINIMUM_BACKGROUND - 1e-9);
   for (const rate of few) out.missing.push({ rate, reason: tooFew(scores.length, setting.length, Number(rate)) });
-  if (few.length === rateNames.length) return out;
+  if (few.length === falsePositiveRates.length) return out;
   const sorted = sortScores(pick(scores, setting), 'background scores');
   const curve = roc(sorted, sorted);
-  for (const rate of rateNames.filter(name => !few.includes(name))) {
+  for (const rate of falsePositiveRates.filter(name => !few.includes(name))) {
     const { threshold, fp } = efficiencyAtFpr(curve, Number(rate));
     if (!Number.isFinite(threshold)) {
       const reason = `more than ${rate} of the background share the highest score, so no threshold cuts at this rate`;
@@ -71,7 +72,7 @@ function tooFew(events: number, setting: number, rate: number): string {
 /** Why there is no threshold at all. */
 export const noThresholds = (reason: string): Pick<Calibration, 'thresholds' | 'missing'> => ({
   thresholds: [],
-  missing: rateNames.map(rate => ({ rate, reason })),
+  missing: falsePositiveRates.map(rate => ({ rate, reason })),
 });
 
 function share(passed: number, events: number): Threshold['check'] {

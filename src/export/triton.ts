@@ -5,7 +5,7 @@ import path from 'node:path';
 import { cardKey, crossedColumns, crossedRows, inputName, type Card } from '../bundle/card.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { layout } from '../events/objects.js';
-import { checkWritable, fileError, readText, writeAtomically } from '../files.js';
+import { checkWritable, fileError, isRunning, readText, writeAtomically } from '../files.js';
 
 /** Most events of one execution; a request has at most as many. */
 const maxBatch = 1024;
@@ -77,15 +77,6 @@ async function restoreAndClear(dir: string, name: string): Promise<void> {
     const left = path.join(dir, entry);
     if (kind === 'old' && !existsSync(path.join(dir, name))) await rename(left, path.join(dir, name));
     else await rm(left, { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ScoreOptions } from '../config/schema.js';
 import { AnomalyClrError } from '../errors.js';
 import { outsideOf } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
@@ -15,7 +16,7 @@ export interface ScoreRequest {
    * What becomes of an event outside the training domain: `flag`, the default, scores it; `refuse` stops at the first
    * and leaves no file; `nan` gives it the score NaN. Its flag is 0 in any case.
    */
-  readonly outOfDomain?: 'flag' | 'refuse' | 'nan';
+  readonly outOfDomain?: ScoreOptions['outOfDomain'];
   readonly signal?: AbortSignal;
   readonly progress?: (options: { label: string; total: number; unit: string }) => {
     update(done: number): void;

@@ -1,10 +1,10 @@
-import { classes } from '../bundle/card.js';
+import { Kind } from '../events/objects.js';
 import { badRequest } from './refusal.js';
 
 /** Numbers of an object: pT [GeV], eta, phi [rad], class. */
 export const featureNames = ['pt', 'eta', 'phi', 'class'] as const;
-const met = classes.met;
-const lastClass = Math.max(...Object.values(classes));
+const { met } = Kind;
+const lastClass = Math.max(...Object.values(Kind));
 
 /**
  * Refuses events that no score can be given: what the graph itself would flag as invalid, found before anything waits
@@ -41,11 +41,11 @@ function problemAt(objects: Float32Array, at: number, slots: number): Error {
     return badRequest(
       `${place}: class is 0 (empty), but pt, eta, phi are ${pt}, ${eta}, ${phi}; an empty slot is all 0`,
     );
-  if (!(Object.values(classes) as number[]).includes(kind))
+  if (!(Object.values(Kind) as number[]).includes(kind))
     return badRequest(`${place}: class is ${kind}, expected 0 (empty), ${classNames}`);
   return badRequest(`${place}: pt is ${pt} GeV, expected ${kind === met ? '0 or more' : 'above 0'}`);
 }
 
-const classNames = Object.entries(classes)
+const classNames = Object.entries(Kind)
   .map(([name, code]) => `${code} (${name})`)
   .join(', ');

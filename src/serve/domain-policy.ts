@@ -1,11 +1,9 @@
 import type { BundleOutputs } from '../bundle/bundle.js';
 import type { Card } from '../bundle/card.js';
+import type { ServeOptions } from '../config/schema.js';
 import { outsideOf } from '../events/domain.js';
 import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
 import { Refusal } from './refusal.js';
-
-/** What becomes of an event outside the training domain: scored and flagged, refused, or given the score NaN. */
-export type OutOfDomain = 'flag' | 'refuse' | 'nan';
 
 /**
  * Does what `--out-of-domain` says with the outputs of a request.
@@ -14,7 +12,7 @@ export type OutOfDomain = 'flag' | 'refuse' | 'nan';
  * @throws Refusal (422) under `refuse`, naming the first event outside and the boundaries that it crosses
  */
 export function applyDomainPolicy(
-  policy: OutOfDomain,
+  policy: ServeOptions['outOfDomain'],
   card: Card,
   objects: Float32Array,
   slots: number,

@@ -114,7 +114,8 @@ async function readSecurity({ tokenFile, tlsCert, tlsKey }: ServeOptions): Promi
     throw new UsageError(`--tls-${tlsCert === undefined ? 'key needs --tls-cert' : 'cert needs --tls-key'}; give both`);
   const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
   if (tlsCert === undefined || tlsKey === undefined) return { token, tls: undefined };
-  const [cert, key] = await Promise.all([readText(tlsCert), readText(tlsKey)]);
+  const cert = await readText(tlsCert); // one after the other, so that where both are wrong the same one is told
+  const key = await readText(tlsKey);
   try {
     createSecureContext({ cert, key });
   } catch (error) {
