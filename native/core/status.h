@@ -6,7 +6,19 @@
 
 namespace aclr {
 
-enum class Code { kOk, kInvalidArgument, kOutOfRange, kUndefined, kNonFinite, kBusy };
+enum class Code {
+  kOk,
+  kInvalidArgument,
+  kOutOfRange,
+  kUndefined,
+  kNonFinite,
+  kBusy,
+  kUnavailable,  // what a call would run on is not there
+  kOutOfMemory,  // of a device; what failed left everything as it was
+  kDeviceLost,
+  kPeerLost,  // another rank
+  kFailed     // anything else that a device says
+};
 
 class [[nodiscard]] Status {
  public:
@@ -25,6 +37,12 @@ class [[nodiscard]] Status {
       case Code::kUndefined: return "UNDEFINED";
       case Code::kNonFinite: return "NON_FINITE";
       case Code::kBusy: return "BUSY";
+      case Code::kRanks: return "RANKS";
+      case Code::kUnavailable: return "UNAVAILABLE";
+      case Code::kOutOfMemory: return "OUT_OF_MEMORY";
+      case Code::kDeviceLost: return "DEVICE_LOST";
+      case Code::kPeerLost: return "PEER_LOST";
+      case Code::kFailed: return "FAILED";
     }
     return "UNKNOWN";
   }

@@ -142,7 +142,7 @@ describe('src: who may import whom', () => {
 
 describe('native: who may include whom', () => {
   const native = filesBelow('native').filter(path => /\.(h|cc|cu)$/.test(path));
-  const order = [['core'], ['augment', 'loss'], ['kernels'], ['model'], ['binding']];
+  const order = [['core'], ['augment', 'loss'], ['kernels'], ['comm'], ['model'], ['binding']];
   const layer = (path: string): number => order.findIndex(units => units.includes(path.split('/')[1]));
   const includes = native.flatMap(from =>
     [...read(from).matchAll(/^\s*#\s*include\s+[<"]([^>"]+)[>"]/gm)].map(([, to]) => ({ from, to, typeOnly: false })),
