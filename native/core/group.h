@@ -1,5 +1,5 @@
 // Processes ("ranks") that work on one result together. Every rank makes the same calls in the same order. A rank that
-// goes away gives each of the others a Status (Code::kRanks), and no call succeeds afterwards.
+// goes away gives each of the others a Status (Code::kPeerLost), and no call succeeds afterwards.
 #pragma once
 #include <cstddef>
 

@@ -37,7 +37,6 @@ class [[nodiscard]] Status {
       case Code::kUndefined: return "UNDEFINED";
       case Code::kNonFinite: return "NON_FINITE";
       case Code::kBusy: return "BUSY";
-      case Code::kRanks: return "RANKS";
       case Code::kUnavailable: return "UNAVAILABLE";
       case Code::kOutOfMemory: return "OUT_OF_MEMORY";
       case Code::kDeviceLost: return "DEVICE_LOST";
