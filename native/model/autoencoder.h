@@ -28,6 +28,8 @@ class Autoencoder {
   const std::vector<WeightInfo>& layout() const { return layout_; }
   std::size_t weight_count() const { return weight_count_; }
   int features() const { return config_.widths.front(); }
+  // Whether the output of that layer goes through the activation.
+  bool activated(std::size_t layer) const;
   void pack(const T* weights, bool backward);
 
   // What one pass leaves behind, and its working memory. One per thread or block, reused.
@@ -45,7 +47,6 @@ class Autoencoder {
 
  private:
   void forward(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape) const;
-  bool activated(std::size_t layer) const;
 
   AutoencoderConfig config_;
   std::vector<WeightInfo> layout_;

@@ -99,6 +99,8 @@ class Encoder {
   int rep_row() const { return config_.width + config_.head_layers * config_.output; }
   int rep_width(int level) const { return level == 0 ? config_.width : config_.output; }
   int rep_offset(int level) const { return level == 0 ? 0 : config_.width + (level - 1) * config_.output; }
+  // Of dropout: this many of 256 random bytes go.
+  int keep_threshold() const;
 
   // To be called after every change of the weights.
   void pack(ThreadPool& pool, const T* weights, bool backward);
@@ -136,7 +138,6 @@ class Encoder {
 
   std::size_t add_weight(const std::string& name, std::vector<int> shape);
   Linear<T> add_linear(const std::string& weight, const std::string& bias, int in, int out);
-  int keep_threshold() const;
   T keep_scale() const;
   bool drops(const DropoutKey& dropout) const { return dropout.on && keep_threshold() > 0; }
   std::size_t pairs_of(const TokenBlock<T>& block) const;

@@ -17,6 +17,8 @@ struct TrainBatch {
   std::vector<std::uint32_t> ids;
   std::uint64_t seed = 0;
   std::uint32_t epoch = 0;
+  // Of a rank's share: how many events stand before it in the batch of all ranks, and how many that has. 0, 0 of one rank.
+  std::int32_t first = 0, total = 0;
 
   bool operator==(const TrainBatch& other) const = default;
 };

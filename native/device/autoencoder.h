@@ -1,0 +1,45 @@
+// An Autoencoder (model/autoencoder.h) with its weights and optimiser on a device.
+#pragma once
+#include <memory>
+
+#include "device/library.h"
+#include "model/autoencoder.h"
+#include "model/optimiser.h"
+
+namespace aclr {
+
+template <class T>
+class DeviceAutoencoder {
+ public:
+  using Number = T;
+
+  static Status make(device::Place place, const AutoencoderConfig& config, const OptimiserConfig& optimiser,
+                     std::unique_ptr<DeviceAutoencoder>& out);
+  ~DeviceAutoencoder() { api_.autoencoder_free(autoencoder_); }
+  DeviceAutoencoder(const DeviceAutoencoder&) = delete;
+  DeviceAutoencoder& operator=(const DeviceAutoencoder&) = delete;
+
+  const std::vector<WeightInfo>& layout() const { return layout_; }
+  std::size_t weight_count() const { return weight_count_; }
+  int features() const { return features_; }
+
+  Status weights(T* out) const;
+  Status set_weights(const T* weights);
+  // Dense rows x [rows, features].
+  Status step(const T* x, int rows, double rate, double* loss);
+  Status gradients(const T* x, int rows, T* dweights, double* loss);
+  Status score(const T* x, int rows, T* score);
+
+ private:
+  DeviceAutoencoder(const device::Api& api, device::Autoencoder* autoencoder, const Autoencoder<T>& model)
+      : api_(api), autoencoder_(autoencoder), layout_(model.layout()), weight_count_(model.weight_count()),
+        features_(model.features()) {}
+
+  const device::Api& api_;
+  device::Autoencoder* autoencoder_;
+  std::vector<WeightInfo> layout_;
+  std::size_t weight_count_;
+  int features_;
+};
+
+}  // namespace aclr

@@ -1,0 +1,35 @@
+// A Scorer (model/scorer.h) on a device.
+#pragma once
+#include <memory>
+
+#include "device/library.h"
+#include "model/scorer.h"
+
+namespace aclr {
+
+template <class T>
+class DeviceScorer {
+ public:
+  using Number = T;
+
+  static Status make(device::Place place, const ScorerConfig& config, const std::vector<T>& encoder_weights,
+                     const std::vector<T>& autoencoder_weights, std::unique_ptr<DeviceScorer>& out);
+  ~DeviceScorer() { api_.scorer_free(scorer_); }
+  DeviceScorer(const DeviceScorer&) = delete;
+  DeviceScorer& operator=(const DeviceScorer&) = delete;
+
+  int inputs() const { return inputs_; }
+  // As Scorer<T> says.
+  Status score(const EventColumns<T>& events, T* score);
+  Status embed(const EventColumns<T>& events, T* out);
+  Status score_rows(const T* x, int rows, T* score);
+
+ private:
+  DeviceScorer(const device::Api& api, device::Scorer* scorer, int inputs) : api_(api), scorer_(scorer), inputs_(inputs) {}
+
+  const device::Api& api_;
+  device::Scorer* scorer_;
+  int inputs_;
+};
+
+}  // namespace aclr
