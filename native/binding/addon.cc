@@ -97,6 +97,8 @@ Napi::Value prepare(const Napi::CallbackInfo& call) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<info>(env));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env));
+  exports.Set("device", Napi::Function::New<device_info>(env));
+  exports.Set("deviceGroup", Napi::Function::New<device_group>(env));
   exports.Set("augmentations", Napi::Function::New<augmentations>(env));
   exports.Set("losses", Napi::Function::New<losses>(env));
   exports.Set("randomWords", Napi::Function::New<random_words>(env));

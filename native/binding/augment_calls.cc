@@ -2,9 +2,11 @@
 #include <memory>
 
 #include "binding/calls.h"
+#include "binding/device_args.h"
 #include "binding/recipe_args.h"
 #include "binding/worker.h"
 #include "core/thread_pool.h"
+#include "device/augment.h"
 #include "kernels/augment.h"
 
 namespace aclr::binding {
@@ -14,22 +16,25 @@ namespace {
 class ViewJob {
  public:
   explicit ViewJob(Napi::Object from)
-      : events_(events_of<float>(from, &ids_)), recipe_(recipe_of<float>(from.Get("recipe"))),
+      : place_(place_of(from)), events_(events_of<float>(from, &ids_)), recipe_(recipe_of<float>(from.Get("recipe"))),
         key_{integer_of(from, "view", 0, kViews - 1), seed_of(from), word_of(from, "epoch")} {}
 
-  void run() {
-    constexpr int kTask = 1024;
+  Status run() {
     const int total = events_.events();
     const auto* keys = reinterpret_cast<const std::uint32_t*>(ids_.data());
+    if (place_) return augment_on(*place_, recipe_, key_, events_, keys, parts_.emplace_back());
+    constexpr int kTask = 1024;
     parts_.resize((total + kTask - 1) / kTask);
     ThreadPool::global().run(static_cast<int>(parts_.size()), [&](int task) {
       const int first = task * kTask;
       aclr::augment(recipe_, key_, events_, keys, first, std::min(kTask, total - first), parts_[task]);
     });
+    return {};
   }
   Napi::Value result(Napi::Env env) const { return columns_to_js(env, parts_); }
 
  private:
+  std::optional<device::Place> place_;
   std::vector<std::int32_t> ids_;
   EventColumns<float> events_;
   Recipe<float> recipe_;
@@ -76,16 +81,13 @@ Napi::Value augment(const Napi::CallbackInfo& call) {
   auto job = std::make_shared<ViewJob>(object_of(call[0], "the argument"));
   return Worker::start(
       call.Env(),
-      [job] {
-        job->run();
-        return Status();
-      },
+      [job] { return job->run(); },
       [job](Napi::Env env) { return job->result(env); });
 }
 
 Napi::Value augment_now(const Napi::CallbackInfo& call) {
   ViewJob job(object_of(call[0], "the argument"));
-  job.run();
+  check(call.Env(), job.run());
   return job.result(call.Env());
 }
 

@@ -1,7 +1,10 @@
 // The Autoencoder as JavaScript sees it: class Autoencoder(config), float or double by config.precision.
 #include "binding/classes.h"
+#include "binding/device_args.h"
 #include "binding/model_args.h"
+#include "binding/on_cpu.h"
 #include "binding/session.h"
+#include "device/autoencoder.h"
 
 namespace aclr::binding {
 namespace {
@@ -17,55 +20,42 @@ class AnyAutoencoder {
   virtual Call gradients(Napi::Object) = 0;
 };
 
-template <class T>
-class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_this<TypedAutoencoder<T>> {
+// Model: CpuAutoencoder or DeviceAutoencoder.
+template <class Model>
+class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_this<TypedAutoencoder<Model>> {
  public:
-  TypedAutoencoder(const AutoencoderConfig& config, const OptimiserConfig& optimiser)
-      : model_(config), optimiser_(optimiser), weights_(model_.weight_count(), T(0)) {}
+  using T = typename Model::Number;
+  explicit TypedAutoencoder(std::unique_ptr<Model> model) : model_(std::move(model)) {}
 
-  Napi::Value layout(Napi::Env env) override { return layout_to_js(env, model_.layout()); }
-  Napi::Value weights(Napi::Env env) override { return array_from(env, weights_); }
-  void set_weights(Napi::Object from) override {
-    weights_ = copy_of<T>(from, "weights", weights_.size());
-    packed_ = false;
-  }
+  Napi::Value layout(Napi::Env env) override { return layout_to_js(env, model_->layout()); }
+  Napi::Value weights(Napi::Env env) override { return weights_to_js(env, *model_); }
+  void set_weights(Napi::Object from) override { weights_from_js(from, *model_); }
 
   Call step(Napi::Object from) override {
-    auto x = rows_of<T>(from, model_.features());
+    auto x = rows_of<T>(from, model_->features());
     const double rate = number_of(from, "rate", 0, 1e6);
     auto loss = std::make_shared<double>(0);
     return {[self = this->shared_from_this(), x, rate, loss] {
-              const T* gradient = nullptr;
-              *loss = self->loss(*x, &gradient);
-              update(ThreadPool::global(), self->optimiser_, rate, gradient, self->weights_.data(), self->weights_.size(),
-                     self->state_);
-              self->packed_ = false;
-              return Status();
+              return self->model_->step(x->data(), self->rows(*x), rate, loss.get());
             },
             [loss](Napi::Env env) { return Napi::Value(Napi::Number::New(env, *loss)); }};
   }
 
   Call score(Napi::Object from) override {
-    auto x = rows_of<T>(from, model_.features());
-    const int rows = static_cast<int>(x->size() / model_.features());
-    auto score = std::make_shared<std::vector<T>>(rows);
-    return {[self = this->shared_from_this(), x, rows, score] {
-              self->ensure_packed();
-              self->model_.score(ThreadPool::global(), self->weights_.data(), x->data(), rows, score->data());
-              return Status();
+    auto x = rows_of<T>(from, model_->features());
+    auto score = std::make_shared<std::vector<T>>(rows(*x));
+    return {[self = this->shared_from_this(), x, score] {
+              return self->model_->score(x->data(), self->rows(*x), score->data());
             },
             [score](Napi::Env env) { return Napi::Value(array_from(env, *score)); }};
   }
 
   Call gradients(Napi::Object from) override {
-    auto x = rows_of<T>(from, model_.features());
+    auto x = rows_of<T>(from, model_->features());
     auto loss = std::make_shared<double>(0);
-    auto dweights = std::make_shared<std::vector<T>>();
+    auto dweights = std::make_shared<std::vector<T>>(model_->weight_count());
     return {[self = this->shared_from_this(), x, loss, dweights] {
-              const T* gradient = nullptr;
-              *loss = self->loss(*x, &gradient);
-              dweights->assign(gradient, gradient + self->weights_.size());
-              return Status();
+              return self->model_->gradients(x->data(), self->rows(*x), dweights->data(), loss.get());
             },
             [loss, dweights](Napi::Env env) {
               Napi::Object out = Napi::Object::New(env);
@@ -76,22 +66,18 @@ class TypedAutoencoder : public AnyAutoencoder, public std::enable_shared_from_t
   }
 
  private:
-  void ensure_packed() {
-    if (!packed_) model_.pack(weights_.data(), true);
-    packed_ = true;
-  }
-  double loss(const std::vector<T>& x, const T** gradient) {
-    ensure_packed();
-    return model_.loss(ThreadPool::global(), weights_.data(), x.data(), static_cast<int>(x.size() / model_.features()),
-                       gradient);
-  }
+  int rows(const std::vector<T>& x) const { return static_cast<int>(x.size() / model_->features()); }
 
-  Autoencoder<T> model_;
-  OptimiserConfig optimiser_;
-  std::vector<T> weights_;
-  OptimiserState<T> state_;
-  bool packed_ = false;
+  std::unique_ptr<Model> model_;
 };
+
+template <class T>
+std::shared_ptr<AnyAutoencoder> make(const AutoencoderConfig& config, const OptimiserConfig& optimiser, Napi::Object from) {
+  if (const auto place = place_of(from))
+    return std::make_shared<TypedAutoencoder<DeviceAutoencoder<T>>>(made_by<DeviceAutoencoder<T>>(
+        from.Env(), [&](auto& out) { return DeviceAutoencoder<T>::make(*place, config, optimiser, out); }));
+  return std::make_shared<TypedAutoencoder<CpuAutoencoder<T>>>(std::make_unique<CpuAutoencoder<T>>(config, optimiser));
+}
 
 class AutoencoderSession : public Session<AutoencoderSession, AnyAutoencoder> {
  public:
@@ -102,10 +88,8 @@ class AutoencoderSession : public Session<AutoencoderSession, AnyAutoencoder> {
     const Napi::Object from = argument(info);
     const AutoencoderConfig config = autoencoder_config(from);
     const OptimiserConfig optimiser = optimiser_of(object_of(from.Get("optimiser"), "optimiser"));
-    if (is_second(from, "precision", "f32", "f64"))
-      impl_ = std::make_shared<TypedAutoencoder<double>>(config, optimiser);
-    else
-      impl_ = std::make_shared<TypedAutoencoder<float>>(config, optimiser);
+    const bool is_double = is_second(from, "precision", "f32", "f64");
+    impl_ = is_double ? make<double>(config, optimiser, from) : make<float>(config, optimiser, from);
   }
 
   static Napi::Function define(Napi::Env env) {

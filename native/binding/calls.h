@@ -13,6 +13,9 @@ Napi::Value augment_with_numbers(const Napi::CallbackInfo& call);
 Napi::Value losses(const Napi::CallbackInfo& call);
 Napi::Value contrastive_loss(const Napi::CallbackInfo& call);
 Napi::Value contrastive_loss_now(const Napi::CallbackInfo& call);
+// device_calls.cc
+Napi::Value device_info(const Napi::CallbackInfo& call);
+Napi::Value device_group(const Napi::CallbackInfo& call);
 // kernels.cc
 Napi::Value attention(const Napi::CallbackInfo& call);
 Napi::Value attention_backward(const Napi::CallbackInfo& call);

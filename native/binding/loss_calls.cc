@@ -3,6 +3,7 @@
 
 #include "binding/at_once.h"
 #include "binding/calls.h"
+#include "binding/device_args.h"
 #include "binding/worker.h"
 #include "core/leases.h"
 #include "model/contrast.h"
@@ -16,7 +17,7 @@ constexpr const char* kViewNames[] = {"z", "zPhysical", "zAnomalous"};
 template <class T>
 struct LossSettings {
   explicit LossSettings(Napi::Object from)
-      : loss(find_loss<T>(text_of(from, "loss").c_str())), products(products_of<T>(from)),
+      : place(place_of(from)), loss(find_loss<T>(text_of(from, "loss").c_str())), products(products_of<T>(from)),
         n(integer_of(from, "events", 1, 1 << 28)), d(integer_of(from, "dim", 1, 1 << 20)),
         temperature(number_of(from, "temperature", 1e-9, 1e9)),
         weights{number_or(from, "invarianceWeight", 1, 0, 1e6), number_or(from, "anomalyWeight", 1, 0, 1e6)} {
@@ -25,9 +26,18 @@ struct LossSettings {
   int views() const { return loss->info.uses_anomalous ? 3 : 2; }
   std::size_t numbers() const { return static_cast<std::size_t>(n) * d; }
   Status run(const ContrastBatch<T>& batch, ContrastScratch<T>& scratch, double* value) const {
+    if (place) {
+      const void* const z[3] = {batch.z[0], batch.z[1], batch.z[2]};
+      void* const dz[3] = {batch.dz[0], batch.dz[1], batch.dz[2]};
+      return device::ask([&](device::Outcome* o) {
+        place->api->contrast(device::precision_of<T>(products == Products::kBf16), place->index, loss->info.name,
+                             weights.invariance, weights.anomaly, temperature, n, d, z, dz, value, o);
+      });
+    }
     return contrast<T>(ThreadPool::global(), ops<T>(products), *loss, weights, temperature, batch, scratch, value);
   }
 
+  std::optional<device::Place> place;
   const LossEntry<T>* loss;
   Products products;
   int n, d;

@@ -1,8 +1,10 @@
 // The Scorer as JavaScript sees it: class Scorer(config), float or double by config.precision.
 #include "binding/classes.h"
+#include "binding/device_args.h"
 #include "binding/model_args.h"
+#include "binding/on_cpu.h"
 #include "binding/session.h"
-#include "model/scorer.h"
+#include "device/scorer.h"
 
 namespace aclr::binding {
 namespace {
@@ -18,18 +20,18 @@ class AnyScorer {
   virtual Call embed(Napi::Object) = 0;
 };
 
-template <class T>
-class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedScorer<T>> {
+// Model: CpuScorer or DeviceScorer.
+template <class Model>
+class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedScorer<Model>> {
  public:
-  TypedScorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
-      : scorer_(config, std::move(encoder_weights), std::move(autoencoder_weights)), reads_events_(config.encoder.has_value()) {}
+  using T = typename Model::Number;
+  TypedScorer(std::unique_ptr<Model> scorer, bool reads_events) : scorer_(std::move(scorer)), reads_events_(reads_events) {}
 
   Call score(Napi::Object from) override {
     auto input = std::make_shared<Input>(input_of(from));
     auto score = std::make_shared<std::vector<T>>(input->count);
     return {[self = this->shared_from_this(), input, score] {
-              self->run(&ThreadPool::global(), *input, score->data());
-              return Status();
+              return self->run(*input, score->data(), false);
             },
             [score](Napi::Env env) { return array_from(env, *score); }};
   }
@@ -40,17 +42,16 @@ class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedS
       fail(from.Env(), "scoreNow takes at most " + std::to_string(kMostNow) + " events, was given " +
                            std::to_string(input.count) + "; use score");
     T score[kMostNow];
-    run(nullptr, input, score);
+    check(from.Env(), run(input, score, true));
     return array_from(from.Env(), score, input.count);
   }
 
   Call embed(Napi::Object from) override {
     if (!reads_events_) fail(from.Env(), "this Scorer has no encoder");
     auto input = std::make_shared<Input>(input_of(from));
-    auto out = std::make_shared<std::vector<T>>(std::size_t(input->count) * scorer_.inputs());
+    auto out = std::make_shared<std::vector<T>>(std::size_t(input->count) * scorer_->inputs());
     return {[self = this->shared_from_this(), input, out] {
-              self->scorer_.embed(&ThreadPool::global(), input->events, out->data());
-              return Status();
+              return self->scorer_->embed(input->events, out->data());
             },
             [out](Napi::Env env) { return array_from(env, *out); }};
   }
@@ -64,21 +65,19 @@ class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedS
   };
   Input input_of(Napi::Object from) const {
     if (!reads_events_) {
-      auto rows = rows_of<T>(from, scorer_.inputs());
-      return {{}, rows, static_cast<int>(rows->size() / scorer_.inputs())};
+      auto rows = rows_of<T>(from, scorer_->inputs());
+      return {{}, rows, static_cast<int>(rows->size() / scorer_->inputs())};
     }
     EventColumns<T> events = events_of<T>(from);
     const int count = events.events();
     return {std::move(events), nullptr, count};
   }
-  void run(ThreadPool* pool, const Input& input, T* score) {
-    if (reads_events_)
-      scorer_.score(pool, input.events, score);
-    else
-      scorer_.score_rows(pool, input.rows->data(), input.count, score);
+  Status run(const Input& input, T* score, bool alone) {
+    if (reads_events_) return scorer_->score(input.events, score, alone);
+    return scorer_->score_rows(input.rows->data(), input.count, score, alone);
   }
 
-  Scorer<T> scorer_;
+  std::unique_ptr<Model> scorer_;
   bool reads_events_;
 };
 
@@ -87,9 +86,16 @@ std::shared_ptr<AnyScorer> make(const ScorerConfig& config, Napi::Object from) {
   std::vector<T> encoder;
   if (config.encoder)
     encoder = copy_of<T>(object_of(from.Get("encoder"), "encoder"), "weights", Encoder<T>(*config.encoder).weight_count());
-  return std::make_shared<TypedScorer<T>>(
-      config, std::move(encoder),
-      copy_of<T>(object_of(from.Get("autoencoder"), "autoencoder"), "weights", Autoencoder<T>(config.autoencoder).weight_count()));
+  std::vector<T> autoencoder =
+      copy_of<T>(object_of(from.Get("autoencoder"), "autoencoder"), "weights", Autoencoder<T>(config.autoencoder).weight_count());
+  const bool reads_events = config.encoder.has_value();
+  if (const auto place = place_of(from))
+    return std::make_shared<TypedScorer<DeviceScorer<T>>>(
+        made_by<DeviceScorer<T>>(
+            from.Env(), [&](auto& out) { return DeviceScorer<T>::make(*place, config, encoder, autoencoder, out); }),
+        reads_events);
+  return std::make_shared<TypedScorer<CpuScorer<T>>>(
+      std::make_unique<CpuScorer<T>>(config, std::move(encoder), std::move(autoencoder)), reads_events);
 }
 
 class ScorerSession : public Session<ScorerSession, AnyScorer> {

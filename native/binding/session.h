@@ -27,15 +27,25 @@ inline Napi::Array layout_to_js(Napi::Env env, const std::vector<WeightInfo>& la
 }
 
 template <class T>
-Napi::Object state_to_js(Napi::Env env, const OptimiserState<T>& state, std::size_t weights) {
+Napi::Object state_to_js(Napi::Env env, const OptimiserState<T>& state) {
   Napi::Object out = Napi::Object::New(env);
-  OptimiserState<T> whole = state;  // before the first step the moments are empty: zeros
-  whole.m.resize(weights);
-  whole.v.resize(weights);
-  out.Set("m", array_from(env, whole.m));
-  out.Set("v", array_from(env, whole.v));
+  out.Set("m", array_from(env, state.m));
+  out.Set("v", array_from(env, state.v));
   out.Set("steps", Napi::Number::New(env, static_cast<double>(state.steps)));
   return out;
+}
+
+// The weights of what a session works with.
+template <class Model>
+Napi::Value weights_to_js(Napi::Env env, Model& model) {
+  using T = typename Model::Number;
+  auto array = Napi::TypedArrayOf<T>::New(env, model.weight_count(), array_type<T>());
+  check(env, model.weights(array.Data()));
+  return array;
+}
+template <class Model>
+void weights_from_js(Napi::Object from, Model& model) {
+  check(from.Env(), model.set_weights(copy_of<typename Model::Number>(from, "weights", model.weight_count()).data()));
 }
 
 template <class T>

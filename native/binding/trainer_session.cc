@@ -1,9 +1,11 @@
 #include "binding/classes.h"
 
+#include "binding/device_args.h"
 #include "binding/model_args.h"
+#include "binding/on_cpu.h"
 #include "binding/recipe_args.h"
 #include "binding/session.h"
-#include "model/trainer.h"
+#include "device/trainer.h"
 
 namespace aclr::binding {
 namespace {
@@ -60,21 +62,25 @@ Napi::Value result_to_js(Napi::Env env, const StepResult& result) {
   return out;
 }
 
-// Calls keep the session alive through `self`.
-template <class T>
-class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<TypedTrainer<T>> {
+// Calls keep the session alive through `self`. Model: CpuTrainer or DeviceTrainer.
+template <class Model>
+class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<TypedTrainer<Model>> {
  public:
-  explicit TypedTrainer(const TrainerConfig& config) : trainer_(config), features_(config.encoder.features.count) {}
+  using T = typename Model::Number;
+  TypedTrainer(std::unique_ptr<Model> trainer, int features) : trainer_(std::move(trainer)), features_(features) {}
 
-  Napi::Value layout(Napi::Env env) override { return layout_to_js(env, trainer_.encoder().layout()); }
-  Napi::Value weights(Napi::Env env) override { return array_from(env, trainer_.weights()); }
-  void set_weights(Napi::Object from) override {
-    trainer_.weights() = copy_of<T>(from, "weights", trainer_.weights().size());
-    trainer_.weights_changed();
+  Napi::Value layout(Napi::Env env) override { return layout_to_js(env, trainer_->layout()); }
+  Napi::Value weights(Napi::Env env) override { return weights_to_js(env, *trainer_); }
+  void set_weights(Napi::Object from) override { weights_from_js(from, *trainer_); }
+  Napi::Value state(Napi::Env env) override {
+    OptimiserState<T> state;
+    check(env, trainer_->state(state));
+    return state_to_js(env, state);
   }
-  Napi::Value state(Napi::Env env) override { return state_to_js(env, trainer_.state(), trainer_.weights().size()); }
-  void set_state(Napi::Object from) override { trainer_.state() = state_of<T>(from, trainer_.weights().size()); }
-  void set_recipe(Napi::Value recipe) override { trainer_.set_recipe(recipe_of<T>(recipe)); }
+  void set_state(Napi::Object from) override {
+    check(from.Env(), trainer_->set_state(state_of<T>(from, trainer_->weight_count())));
+  }
+  void set_recipe(Napi::Value recipe) override { check(recipe.Env(), trainer_->set_recipe(recipe_of<T>(recipe))); }
 
   // The key of an event is its place in the sample, so that the order of a batch changes no draw.
   static TrainBatch<T> batch_of(Napi::Object from) {
@@ -85,6 +91,10 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
     batch.seed = seed_of(from);
     batch.epoch = word_of(from, "epoch");
     if (index.empty()) fail(from.Env(), "a step needs at least one event");
+    if (!from.Get("total").IsUndefined()) {  // the batch is a rank's share
+      batch.total = integer_of(from, "total", static_cast<double>(index.size()), 1 << 30);
+      batch.first = integer_of(from, "first", 0, batch.total - static_cast<double>(index.size()));
+    }
     return batch;
   }
 
@@ -98,7 +108,7 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
       *next = std::make_unique<TrainBatch<T>>(batch_of(object_of(given, "next")));
     auto result = std::make_shared<StepResult>();
     return {[self = this->shared_from_this(), batch, rate, update, result, next] {
-              return self->trainer_.step(ThreadPool::global(), *batch, rate, update, result.get(), std::move(*next));
+              return self->trainer_->step(*batch, rate, update, result.get(), std::move(*next));
             },
             [result](Napi::Env env) { return result_to_js(env, *result); }};
   }
@@ -115,27 +125,25 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
     const bool update = flag_of(from, "update");
     auto result = std::make_shared<StepResult>();
     return {[self = this->shared_from_this(), views, rate, update, result] {
-              return self->trainer_.step_on_views(ThreadPool::global(), *views, rate, update, result.get());
+              return self->trainer_->step_on_views(*views, rate, update, result.get());
             },
             [result](Napi::Env env) { return result_to_js(env, *result); }};
   }
 
   Call embed(Napi::Object from) override {
     auto events = std::make_shared<EventColumns<T>>(events_of<T>(from));
-    auto out = std::make_shared<std::vector<T>>(std::size_t(events->events()) * trainer_.encoder().rep_row());
+    auto out = std::make_shared<std::vector<T>>(std::size_t(events->events()) * trainer_->rep_row());
     return {[self = this->shared_from_this(), events, out] {
-              self->trainer_.embed(ThreadPool::global(), *events, out->data());
-              return Status();
+              return self->trainer_->embed(*events, out->data());
             },
             [out](Napi::Env env) { return array_from(env, *out); }};
   }
 
   Call reps(Napi::Object from) override {
     auto block = std::make_shared<TokenRows<T>>(tokens_of<T>(from, features_));
-    auto out = std::make_shared<std::vector<T>>(std::size_t(block->events()) * trainer_.encoder().rep_row());
+    auto out = std::make_shared<std::vector<T>>(std::size_t(block->events()) * trainer_->rep_row());
     return {[self = this->shared_from_this(), block, out] {
-              self->trainer_.reps_of(ThreadPool::global(), *block, out->data());
-              return Status();
+              return self->trainer_->reps_of(*block, out->data());
             },
             [out](Napi::Env env) { return array_from(env, *out); }};
   }
@@ -143,12 +151,11 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   Call gradients(Napi::Object from) override {
     auto block = std::make_shared<TokenRows<T>>(tokens_of<T>(from, features_));
     auto dreps = std::make_shared<std::vector<T>>(
-        copy_of<T>(from, "dreps", std::size_t(block->events()) * trainer_.encoder().rep_row()));
-    auto dweights = std::make_shared<std::vector<T>>(trainer_.weights().size());
+        copy_of<T>(from, "dreps", std::size_t(block->events()) * trainer_->rep_row()));
+    auto dweights = std::make_shared<std::vector<T>>(trainer_->weight_count());
     auto dx = std::make_shared<std::vector<T>>(block->x.size());
     return {[self = this->shared_from_this(), block, dreps, dweights, dx] {
-              self->trainer_.gradients_of(ThreadPool::global(), *block, dreps->data(), dweights->data(), dx->data());
-              return Status();
+              return self->trainer_->gradients_of(*block, dreps->data(), dweights->data(), dx->data());
             },
             [dweights, dx](Napi::Env env) {
               Napi::Object out = Napi::Object::New(env);
@@ -159,9 +166,20 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   }
 
  private:
-  Trainer<T> trainer_;
+  std::unique_ptr<Model> trainer_;
   int features_;
 };
+
+template <class T>
+std::shared_ptr<AnyTrainer> make(const TrainerConfig& config, Napi::Object from) {
+  const int features = config.encoder.features.count;
+  const device::Ranks ranks = ranks_of(from);
+  if (const auto place = place_of(from))
+    return std::make_shared<TypedTrainer<DeviceTrainer<T>>>(
+        made_by<DeviceTrainer<T>>(from.Env(), [&](auto& out) { return DeviceTrainer<T>::make(*place, config, ranks, out); }),
+        features);
+  return std::make_shared<TypedTrainer<CpuTrainer<T>>>(std::make_unique<CpuTrainer<T>>(config), features);
+}
 
 class TrainerSession : public Session<TrainerSession, AnyTrainer> {
  public:
@@ -173,10 +191,7 @@ class TrainerSession : public Session<TrainerSession, AnyTrainer> {
     TrainerConfig config = trainer_config(from);
     const Precision precision = precision_of(from);
     config.products = precision.products;
-    if (precision.is_double)
-      impl_ = std::make_shared<TypedTrainer<double>>(config);
-    else
-      impl_ = std::make_shared<TypedTrainer<float>>(config);
+    impl_ = precision.is_double ? make<double>(config, from) : make<float>(config, from);
   }
 
   static Napi::Function define(Napi::Env env) {

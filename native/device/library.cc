@@ -1,7 +1,6 @@
 #include "device/library.h"
 
 #include <dlfcn.h>
-#include <string.h>
 
 #include <filesystem>
 #include <map>
@@ -86,7 +85,7 @@ const Api* open(const std::string& path, std::string& why) {
 }
 
 Status status_of(const Outcome& outcome) {
-  std::string message(outcome.message, strnlen(outcome.message, sizeof outcome.message));
+  std::string message = text_in(outcome.message);
   const auto status = [&](aclr::Code code, const char* otherwise) {
     return Status(code, message.empty() ? otherwise : std::move(message));
   };

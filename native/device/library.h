@@ -1,6 +1,7 @@
 // Opens a device library (kernels/device.h) at run time, so that the addon runs where there is none, and says in one line
 // why. Once open it stays so for as long as the process lives: sessions and threads of the driver stand in its code.
 #pragma once
+#include <algorithm>
 #include <string>
 
 #include "core/status.h"
@@ -12,6 +13,12 @@ namespace aclr::device {
 // of one path it opens once, and looks again after a failure. A library whose name ends in "_emulated" works without a
 // driver; any other is not even loaded where there is none.
 const Api* open(const std::string& path, std::string& why);
+
+// What stands in a field of a struct, whether or not it ends in a zero.
+template <std::size_t kSize>
+std::string text_in(const char (&field)[kSize]) {
+  return std::string(field, std::find(field, field + kSize, '\0'));
+}
 
 Status status_of(const Outcome& outcome);
 

@@ -37,7 +37,7 @@ Status DeviceScorer<T>::make(device::Place place, const ScorerConfig& config, co
 }
 
 template <class T>
-Status DeviceScorer<T>::score(const EventColumns<T>& events, T* score) {
+Status DeviceScorer<T>::score(const EventColumns<T>& events, T* score, bool) {
   const device::Events plain = device::plain(events);
   return device::ask([&](device::Outcome* o) { api_.scorer_score(scorer_, &plain, score, o); });
 }
@@ -47,7 +47,7 @@ Status DeviceScorer<T>::embed(const EventColumns<T>& events, T* out) {
   return device::ask([&](device::Outcome* o) { api_.scorer_embed(scorer_, &plain, out, o); });
 }
 template <class T>
-Status DeviceScorer<T>::score_rows(const T* x, int rows, T* score) {
+Status DeviceScorer<T>::score_rows(const T* x, int rows, T* score, bool) {
   return device::ask([&](device::Outcome* o) { api_.scorer_score_rows(scorer_, x, rows, score, o); });
 }
 

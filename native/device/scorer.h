@@ -19,10 +19,10 @@ class DeviceScorer {
   DeviceScorer& operator=(const DeviceScorer&) = delete;
 
   int inputs() const { return inputs_; }
-  // As Scorer<T> says.
-  Status score(const EventColumns<T>& events, T* score);
+  // As Scorer<T> says. `alone`, on the calling thread, is how a device is used anyway.
+  Status score(const EventColumns<T>& events, T* score, bool alone = false);
   Status embed(const EventColumns<T>& events, T* out);
-  Status score_rows(const T* x, int rows, T* score);
+  Status score_rows(const T* x, int rows, T* score, bool alone = false);
 
  private:
   DeviceScorer(const device::Api& api, device::Scorer* scorer, int inputs) : api_(api), scorer_(scorer), inputs_(inputs) {}
