@@ -6,7 +6,6 @@
 #include <limits>
 #include <vector>
 
-
 namespace aclr {
 namespace {
 
@@ -35,7 +34,9 @@ class TiledContrast {
   TiledContrast(ThreadPool& pool, const Ops<T>& op, const LossEntry<T>& loss, const LossWeights& weights,
                 double temperature, const ContrastBatch<T>& batch, ContrastScratch<T>& scratch)
       : pool_(pool), op_(op), loss_(loss), weights_(weights), inverse_temperature_(T(1 / temperature)), batch_(batch),
-        n_(batch.n), d_(batch.d), views_(loss.info.uses_anomalous ? 3 : 2), gradient_(batch.dz[0] != nullptr) {
+        group_(batch.group), n_(group_ ? batch.whole : batch.n), own_(batch.n),
+        first_(group_ ? share_begin(n_, group_->rank(), group_->ranks()) : 0), d_(batch.d),
+        views_(loss.info.uses_anomalous ? 3 : 2), gradient_(batch.dz[0] != nullptr), gathered_(scratch.gathered) {
     const std::size_t all = 2 * static_cast<std::size_t>(n_), rows = static_cast<std::size_t>(views_) * n_;
     unit_ = scratch.unit.need(rows * d_);
     norm_ = scratch.norm.need(rows);
@@ -52,31 +53,80 @@ class TiledContrast {
     if (gradient_) packed_ = scratch.packed.need(packed_at_ * tiles);
   }
 
-  double run() {
+  Status run(double* value) {
     normalise();
     const bool denominator = loss_.info.denominator != Denominator::kNone;
-    if (denominator) log_sum_exp();
-    const double value = rows();
+    if (denominator) {
+      if (Status s = gather_units(); !s.ok()) return s;
+      log_sum_exp();
+    }
+    *value = rows();
+    if (Status s = gather_rows(value); !s.ok()) return s;
+    *value /= n_;
     if (gradient_) {
       if (denominator) spread();
       project();
     }
-    return value;
+    return {};
   }
 
  private:
   T* u(int view) { return unit_ + std::size_t(view) * n_ * d_; }
   // dL/dU of row a of all views, kept where the gradient will stand.
-  T* du(int a) const { return batch_.dz[a / n_] + std::size_t(a % n_) * d_; }
+  T* du(int a) const { return batch_.dz[a / n_] + std::size_t(a % n_ - first_) * d_; }
   int blocks(int rows) const { return (rows + kTileRows - 1) / kTileRows; }
+  // Where the row stands that is the i-th of all views of this rank.
+  int place(int i) const { return i / own_ * n_ + first_ + i % own_; }
 
   void normalise() {
-    pool_.run(blocks(views_ * n_), [&](int task) {
-      for (int i = task * kTileRows; i < std::min(views_ * n_, (task + 1) * kTileRows); ++i) {
-        const T* z = batch_.z[i / n_] + std::size_t(i % n_) * d_;
-        norm_[i] = unit_row(z, d_, unit_ + std::size_t(i) * d_);
+    pool_.run(blocks(views_ * own_), [&](int task) {
+      for (int i = task * kTileRows; i < std::min(views_ * own_, (task + 1) * kTileRows); ++i) {
+        const T* z = batch_.z[i / own_] + std::size_t(i % own_) * d_;
+        norm_[i] = unit_row(z, d_, unit_ + std::size_t(place(i)) * d_);
       }
     });
+  }
+
+  // Every rank's `count` arrays of `width` numbers a row, [n, width] each, from every rank that owns the rows; and one
+  // number more of each rank, which becomes the sum.
+  Status gather(T* const* arrays, int count, int width, double* number) {
+    if (group_ == nullptr) return {};
+    const int ranks = group_->ranks();
+    const auto begin = [&](int r) { return share_begin(n_, r, ranks); };
+    std::vector<std::size_t> at(ranks + 1, 0);
+    for (int r = 0; r < ranks; ++r)
+      at[r + 1] = at[r] + std::size_t(begin(r + 1) - begin(r)) * width * count * sizeof(T) + sizeof *number;
+    char* all = gathered_.need(at[ranks]);
+    const auto each = [&](int r, auto&& copy) {
+      const std::size_t bytes = std::size_t(begin(r + 1) - begin(r)) * width * sizeof(T);
+      for (int a = 0; a < count; ++a)
+        copy(all + at[r] + a * bytes, reinterpret_cast<char*>(arrays[a] + std::size_t(begin(r)) * width), bytes);
+    };
+    each(group_->rank(), [](char* there, char* here, std::size_t bytes) { std::memcpy(there, here, bytes); });
+    std::memcpy(all + at[group_->rank() + 1] - sizeof *number, number, sizeof *number);
+    if (Status s = group_->all_gather(all, at.data()); !s.ok()) return s;
+    *number = 0;
+    for (int r = 0; r < ranks; ++r) {
+      double one;
+      std::memcpy(&one, all + at[r + 1] - sizeof one, sizeof one);
+      *number += one;
+      if (r != group_->rank()) each(r, [](char* there, char* here, std::size_t bytes) { std::memcpy(here, there, bytes); });
+    }
+    return {};
+  }
+
+  // The unit rows of the first two views, which stand in the denominators.
+  Status gather_units() {
+    T* const arrays[] = {u(0), u(1)};
+    double nothing = 0;
+    return gather(arrays, 2, d_, &nothing);
+  }
+
+  // What rows() found: the value, and of each row what its column in other ranks' gradients needs.
+  Status gather_rows(double* value) {
+    T* const arrays[] = {top_, top_ + n_, weight_, weight_ + n_};
+    const bool columns = gradient_ && loss_.info.denominator != Denominator::kNone;
+    return gather(arrays, columns ? 4 : 0, 1, value);
   }
 
   // s = U_rows . U_cols^T for one tile; an event's own row and its partner are left out (-inf): rows() sees to the pair.
@@ -90,13 +140,16 @@ class TiledContrast {
 
   void log_sum_exp() {
     const int all = 2 * n_, tiles = (all + kTileCols - 1) / kTileCols;
+    // this rank's rows: all in one range, or a range in each view
+    const int ranges = own_ == n_ ? 1 : 2, range = own_ == n_ ? all : own_;
     std::fill(negatives_, negatives_ + all, T(0));
     pool_.run(tiles, [&](int tile) {
       const int col = tile * kTileCols, cols = std::min(kTileCols, all - col);
       op_.pack(unit_ + std::size_t(col) * d_, 1, d_, d_, cols, transposed_ + transposed_at_ * tile);
     });
-    pool_.run(blocks(all), [&](int task) {
-      const int first = task * kTileRows, rows = std::min(kTileRows, all - first);
+    pool_.run(ranges * blocks(range), [&](int task) {
+      const int from = task % blocks(range) * kTileRows, rows = std::min(kTileRows, range - from);
+      const int first = task / blocks(range) * n_ + first_ + from;
       std::vector<T> s(std::size_t(kTileRows) * kTileCols), sum(rows, T(0));
       std::vector<T> top(rows, -std::numeric_limits<T>::infinity());
       for (int tile = 0; tile < tiles; ++tile) {
@@ -121,13 +174,13 @@ class TiledContrast {
     return top_[a] + std::log(sum_[a]);
   }
 
-  // Value, and dL/dU from the terms that pair each event with itself.
+  // N times the value, and dL/dU from the terms that pair each event with itself.
   double rows() {
-    std::vector<double> partial(blocks(n_), 0.0);
+    std::vector<double> partial(blocks(own_), 0.0);
     const T share = T(1) / T(n_);
     const bool denominator = loss_.info.denominator != Denominator::kNone;
-    pool_.run(blocks(n_), [&](int task) {
-      for (int i = task * kTileRows; i < std::min(n_, (task + 1) * kTileRows); ++i) {
+    pool_.run(blocks(own_), [&](int task) {
+      for (int i = first_ + task * kTileRows; i < first_ + std::min(own_, (task + 1) * kTileRows); ++i) {
         const T *ui = u(0) + std::size_t(i) * d_, *vi = u(1) + std::size_t(i) * d_;
         const T* wi = views_ == 3 ? u(2) + std::size_t(i) * d_ : nullptr;
         T uv = 0, uw = 0;
@@ -158,7 +211,7 @@ class TiledContrast {
     });
     double value = 0;
     for (const double p : partial) value += p;
-    return value / n_;
+    return value;
   }
 
   // dU_a += sum_b (G_ab + G_ba) U_b with G_ab = weight_a exp(s_ab/t - top_a)/t. s is symmetric, so one tile has both.
@@ -170,9 +223,9 @@ class TiledContrast {
       op_.pack(unit_ + std::size_t(col) * d_, d_, 1, cols, d_, packed_ + packed_at_ * tile);
     });
     // rows of one view only, as the gradients of views stand apart
-    pool_.run(2 * blocks(n_), [&](int task) {
-      const int view = task / blocks(n_), from = (task % blocks(n_)) * kTileRows;
-      const int first = view * n_ + from, rows = std::min(kTileRows, n_ - from);
+    pool_.run(2 * blocks(own_), [&](int task) {
+      const int view = task / blocks(own_), from = (task % blocks(own_)) * kTileRows;
+      const int first = view * n_ + first_ + from, rows = std::min(kTileRows, own_ - from);
       std::vector<T> s(std::size_t(kTileRows) * kTileCols);
       for (int tile = 0; tile < tiles; ++tile) {
         const int col = tile * kTileCols, cols = std::min(kTileCols, all - col);
@@ -187,10 +240,10 @@ class TiledContrast {
 
   // dz = (g - (g.u) u)/|z|
   void project() {
-    pool_.run(blocks(views_ * n_), [&](int task) {
-      for (int i = task * kTileRows; i < std::min(views_ * n_, (task + 1) * kTileRows); ++i) {
-        T* g = du(i);
-        const T* ui = unit_ + std::size_t(i) * d_;
+    pool_.run(blocks(views_ * own_), [&](int task) {
+      for (int i = task * kTileRows; i < std::min(views_ * own_, (task + 1) * kTileRows); ++i) {
+        T* g = du(place(i));
+        const T* ui = unit_ + std::size_t(place(i)) * d_;
         T along = 0;
         for (int c = 0; c < d_; ++c) along += g[c] * ui[c];
         const T norm = norm_[i];
@@ -205,8 +258,10 @@ class TiledContrast {
   const LossWeights& weights_;
   const T inverse_temperature_;
   const ContrastBatch<T>& batch_;
-  const int n_, d_, views_;
+  Group* const group_;
+  const int n_, own_, first_, d_, views_;  // rows of a view in the whole batch, this rank's, and where these begin
   const bool gradient_;
+  Buffer<char>& gathered_;
   T *unit_, *norm_, *weight_, *pair_;
   T *top_ = nullptr, *sum_ = nullptr, *negatives_ = nullptr, *transposed_ = nullptr, *packed_ = nullptr;
   std::size_t transposed_at_ = 0, packed_at_ = 0;
@@ -224,12 +279,12 @@ const LossEntry<T>* find_loss(const char* name) {
 template <class T>
 Status contrast(ThreadPool& pool, const Ops<T>& op, const LossEntry<T>& loss, const LossWeights& weights,
                 double temperature, const ContrastBatch<T>& batch, ContrastScratch<T>& scratch, double* value) {
-  if (batch.n < 1 || batch.d < 1) return Status::invalid("a contrastive loss needs at least one event");
+  const int n = batch.group ? batch.whole : batch.n;
+  if (n < 1 || batch.d < 1) return Status::invalid("a contrastive loss needs at least one event");
   if (!(temperature > 0)) return Status::invalid("temperature must be above 0");
-  if (batch.n == 1 && loss.info.denominator == Denominator::kWithoutPositive)
+  if (n == 1 && loss.info.denominator == Denominator::kWithoutPositive)
     return {Code::kUndefined, std::string(loss.info.name) + " is undefined for a single event: it has no negatives"};
-  *value = TiledContrast<T>(pool, op, loss, weights, temperature, batch, scratch).run();
-  return {};
+  return TiledContrast<T>(pool, op, loss, weights, temperature, batch, scratch).run(value);
 }
 
 template const LossEntry<float>* find_loss<float>(const char*);

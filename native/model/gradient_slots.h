@@ -15,10 +15,10 @@ class GradientSlots {
  public:
   // Runs add(block, slot's gradient) for every block, and among them meanwhile(task) for `others` further tasks, last as
   // they are the smaller; returns the sum over all blocks, `count` long.
-  const T* accumulate(ThreadPool& pool, int blocks, std::size_t count, const std::function<void(int, T*)>& add,
+  T* accumulate(ThreadPool& pool, int blocks, std::size_t count, const std::function<void(int, T*)>& add,
                       int others = 0, const std::function<void(int)>& meanwhile = {}) {
     // enough for some cores to be done at about the same time; each costs a pass over all weights
-    const int slots = std::min(blocks, std::clamp(blocks / 2, 8, 32));
+    const int slots = std::max(1, std::min(blocks, std::clamp(blocks / 2, 8, 32)));
     if (static_cast<int>(slots_.size()) < slots) slots_.resize(slots);
     pool.run(slots + others, [&](int s) {
       if (s >= slots) return meanwhile(s - slots);

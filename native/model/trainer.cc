@@ -28,6 +28,7 @@ void Trainer<T>::ensure_packed(ThreadPool& pool, bool backward) {
 template <class T>
 Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result,
                         std::unique_ptr<TrainBatch<T>> next) {
+  if (group_ && !is_share(batch)) return Status::invalid("a step of several ranks takes this rank's share of their batch");
   if (ahead_.batch && *ahead_.batch == batch) {
     std::swap(views_rows_, ahead_.rows);
   } else {
@@ -38,7 +39,7 @@ Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rat
   const DropoutKey dropout{batch.seed, batch.epoch, 0, update && config_.encoder.dropout > 0};
   ahead_.batch = {};
   if (next) maker_ahead_.begin(config_.encoder.features, recipe_, views(), *next);
-  const Status status = run(pool, views_rows_, dropout, rate, update, result, next && update ? maker_ahead_.tasks() : 0,
+  const Status status = run(pool, views_rows_, batch.whole, dropout, rate, update, result, next && update ? maker_ahead_.tasks() : 0,
                             [&](int task) { maker_ahead_.run(task); });
   if (status.ok() && next && update) {
     maker_ahead_.finish(ahead_.rows);
@@ -49,9 +50,10 @@ Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rat
 
 template <class T>
 Status Trainer<T>::step_on_views(ThreadPool& pool, const ViewRows<T>& rows, double rate, bool update, StepResult* result) {
+  if (group_) return Status::invalid("views made elsewhere are for one rank alone");
   for (int v = 1; v < views(); ++v)
     if (rows[v].events() != rows[0].events()) return Status::invalid("all views must hold the same number of events");
-  return run(pool, rows, {}, rate, update, result, 0, {});
+  return run(pool, rows, 0, {}, rate, update, result, 0, {});
 }
 
 template <class T>
@@ -72,18 +74,19 @@ void Trainer<T>::cut_into_blocks(const ViewRows<T>& rows) {
 }
 
 template <class T>
-Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, const DropoutKey& dropout, double rate, bool update,
-                       StepResult* result, int others, const std::function<void(int)>& meanwhile) {
+Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int whole, const DropoutKey& dropout, double rate,
+                       bool update, StepResult* result, int others, const std::function<void(int)>& meanwhile) {
   const int events = rows[0].events(), level = config_.encoder.head_layers;
   const int d = encoder_.rep_width(level), at = encoder_.rep_offset(level);
   const std::size_t row = encoder_.rep_row();
   ensure_packed(pool, update);
   cut_into_blocks(rows);
   const int blocks = static_cast<int>(blocks_.size());
-  ContrastBatch<T> contrasted{events, d, {}, {}};
+  ContrastBatch<T> contrasted{events, d, {}, {}, group_.get(), whole};
+  const std::size_t room = static_cast<std::size_t>(std::max(events, 1)) * d;  // a rank may have none
   for (int v = 0; v < views(); ++v) {
-    contrasted.z[v] = z_[v].need(static_cast<std::size_t>(events) * d);
-    if (update) contrasted.dz[v] = dz_[v].need(static_cast<std::size_t>(events) * d);
+    contrasted.z[v] = z_[v].need(room);
+    if (update) contrasted.dz[v] = dz_[v].need(room);
   }
 
   pool.run(blocks, [&](int b) {
@@ -117,7 +120,9 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, const DropoutK
     key.view = block.view;
     encoder_.backward(weights_.data(), tokens_of(rows, block), key, tapes_[b], work->encoder, dreps, dweights, nullptr);
   };
-  const T* gradient = slots_.accumulate(pool, blocks, weights_.size(), add, others, meanwhile);
+  T* gradient = slots_.accumulate(pool, blocks, weights_.size(), add, others, meanwhile);
+  if (group_)
+    if (Status s = group_->all_reduce_sum(gradient, weights_.size()); !s.ok()) return s;
   result->gradient_norm = aclr::update(pool, config_.optimiser, rate, gradient, weights_.data(), weights_.size(), state_);
   packed_ = Packed::kNo;
   return {};

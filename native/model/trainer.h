@@ -39,12 +39,18 @@ class Trainer {
     ahead_ = {};
   }
   void weights_changed() { packed_ = Packed::kNo; }
+  // From now on a step's batch is this rank's share of one that all ranks work on. All take the same steps, and make the
+  // same update from the gradient of all.
+  void set_group(std::shared_ptr<Group> group) {
+    group_ = std::move(group);
+    ahead_ = {};
+  }
 
   // Augments the batch and takes one optimiser step with that learning rate; update = false gives the loss alone,
   // without dropout (validation). Where `next` is given, its views are made on the side, for the step that asks for them.
   Status step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result,
               std::unique_ptr<TrainBatch<T>> next = {});
-  // The same on views made elsewhere: golden trajectories, and engines that share views. Without dropout.
+  // The same on views made elsewhere: golden trajectories, and engines that share views. Without dropout, by one rank alone.
   Status step_on_views(ThreadPool& pool, const ViewRows<T>& views, double rate, bool update, StepResult* result);
 
   // Representations of events, every level side by side: out [events, encoder().rep_row()].
@@ -77,13 +83,18 @@ class Trainer {
   TokenBlock<T> tokens_of(const ViewRows<T>& views, const Block& block) const {
     return {views[block.view], config_.encoder.features.count, block.first, block.last};
   }
+  bool is_share(const TrainBatch<T>& batch) const {
+    const int r = group_->rank(), ranks = group_->ranks(), first = share_begin(batch.whole, r, ranks);
+    return batch.whole > 0 && batch.events.events() == share_begin(batch.whole, r + 1, ranks) - first;
+  }
   void cut_into_blocks(const ViewRows<T>& views);
-  Status run(ThreadPool& pool, const ViewRows<T>& views, const DropoutKey& dropout, double rate, bool update,
+  Status run(ThreadPool& pool, const ViewRows<T>& views, int whole, const DropoutKey& dropout, double rate, bool update,
              StepResult* result, int others, const std::function<void(int)>& meanwhile);
 
   TrainerConfig config_;
   Encoder<T> encoder_;
   const LossEntry<T>* loss_;
+  std::shared_ptr<Group> group_;
   Recipe<T> recipe_;
   std::vector<T> weights_;
   OptimiserState<T> state_;
