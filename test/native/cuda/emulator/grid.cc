@@ -16,9 +16,9 @@ namespace emulator {
 namespace {
 
 constexpr unsigned kLanes = 32;
-constexpr std::size_t kSharedMost = 227 * 1024, kSharedGuard = 4096;
+constexpr std::size_t kSharedMost = 227 * 1024, kSharedGuard = 1024;
 
-enum class State : std::uint8_t { kFresh, kRunning, kAtBarrier, kAtWarp, kEnded };
+enum class State : std::uint8_t { kRunning, kAtBarrier, kAtWarp, kEnded };
 
 struct Copy {
   void* to;
@@ -44,15 +44,16 @@ struct Warp {
   Together together[kLanes];
 };
 
-// The block that runs now. Threads that can go on stand on a stack, `ready`; the top one is next.
+// The block that runs now. Threads that have waited and can go on stand on a stack, `ready`; the top one is next. Fresh
+// threads start when that is empty, in `order`.
 struct Block {
   const Grid* grid = nullptr;
   std::vector<Thread> threads;
   std::vector<Warp> warps;
-  std::vector<unsigned> ready;
+  std::vector<unsigned> ready, order;
   std::vector<Copies> copies;
   bool any_copies = false;
-  unsigned current = 0, ended = 0, at_barrier = 0;
+  unsigned current = 0, started = 0, ended = 0, at_barrier = 0;
   int votes = 0, result = 0;
   std::uint64_t seed = 0, random = 0;
 };
@@ -108,10 +109,13 @@ void describe_threads() {
   std::abort();
 }
 
+void shuffle(unsigned* numbers, unsigned count) {
+  for (unsigned i = count; i > 1; --i) std::swap(numbers[i - 1], numbers[draw() % i]);
+}
+
 // Puts threads on the stack, so that the first of `numbers` (or the last, or any, by the seed) goes next.
 void make_ready(unsigned* numbers, unsigned count) {
-  if (block.seed >= 2)
-    for (unsigned i = count; i > 1; --i) std::swap(numbers[i - 1], numbers[draw() % i]);
+  if (block.seed >= 2) shuffle(numbers, count);
   for (unsigned i = 0; i < count; ++i) block.ready.push_back(block.seed == 1 ? numbers[i] : numbers[count - 1 - i]);
   if (block.seed >= 2 && !block.ready.empty())  // another warp goes first now and then
     if (draw() % 4 == 0) std::swap(block.ready.back(), block.ready[draw() % block.ready.size()]);
@@ -132,22 +136,23 @@ Fiber* idle_fiber() {
   return fiber;
 }
 
-unsigned pop_ready() {
-  if (block.ready.empty()) {
-    char what[120];
-    std::snprintf(what, sizeof what, "of %zu threads %u have ended, the others wait and none can go on", block.threads.size(),
-                  block.ended);
-    fail_block(what);
+unsigned next_thread() {
+  if (!block.ready.empty()) {
+    const unsigned number = block.ready.back();
+    block.ready.pop_back();
+    return number;
   }
-  const unsigned number = block.ready.back();
-  block.ready.pop_back();
-  return number;
+  if (block.started < block.threads.size()) return block.order[block.started++];
+  char what[120];
+  std::snprintf(what, sizeof what, "of %zu threads %u have ended, the others wait and none can go on", block.threads.size(),
+                block.ended);
+  fail_block(what);
 }
 
 // The running thread waits: its fiber is left and the next thread's goes on, a fresh thread on an idle one.
 void suspend() {
   Fiber* mine = block.threads[block.current].fiber;
-  const unsigned next = pop_ready();
+  const unsigned next = next_thread();
   Thread& thread = block.threads[next];
   if (!thread.fiber) thread.fiber = idle_fiber();
   take(next);
@@ -159,16 +164,15 @@ void run_threads() {
   for (;;) {
     block.grid->body(block.grid->arguments);
     Thread& thread = block.threads[block.current];
-    Fiber* mine = thread.fiber;
+    Fiber* mine = std::exchange(thread.fiber, nullptr);
     thread.state = State::kEnded;
-    thread.fiber = nullptr;
     block.warps[block.current / kLanes].ended |= 1u << block.current % kLanes;
     if (++block.ended == block.threads.size()) {
       idle.push_back(mine);
       switch_fiber(mine, &host);
       continue;  // a later block's fresh thread is current
     }
-    const unsigned next = pop_ready();
+    const unsigned next = next_thread();
     Fiber* other = block.threads[next].fiber;
     take(next);
     if (!other) {
@@ -188,8 +192,11 @@ void prepare(const Grid& grid) {
   if (block.copies.size() < count) block.copies.resize(count);
   for (unsigned i = 0; i < count; ++i)
     block.threads[i].index = {i % grid.block.x, i / grid.block.x % grid.block.y, i / (grid.block.x * grid.block.y)};
+  for (Thread& thread : block.threads) thread.fiber = nullptr;
   block.seed = seed();
   block.random = block.seed * 0x9E3779B97F4A7C15u + 1;
+  block.order.resize(count);
+  for (unsigned i = 0; i < count; ++i) block.order[i] = block.seed == 1 ? count - 1 - i : i;
   blockDim = grid.block;
   gridDim = grid.grid;
 }
@@ -198,15 +205,9 @@ void run_block(uint3 index) {
   const unsigned count = static_cast<unsigned>(block.threads.size());
   blockIdx = index;
   std::memset(shared_memory, 0xFF, block.grid->shared_bytes);
-  block.ended = block.at_barrier = 0;
-  block.votes = 0;
+  block.started = block.ended = block.at_barrier = 0;
   block.ready.clear();
-  std::vector<unsigned> numbers(count);
-  for (unsigned i = 0; i < count; ++i) {
-    numbers[i] = i;
-    block.threads[i].state = State::kFresh;
-    block.threads[i].fiber = nullptr;
-  }
+  if (block.seed >= 2) shuffle(block.order.data(), count);
   for (unsigned i = 0; i < block.warps.size(); ++i) {
     const unsigned lanes = count - i * kLanes;
     block.warps[i].exist = lanes >= kLanes ? ~0u : (1u << lanes) - 1;
@@ -215,11 +216,12 @@ void run_block(uint3 index) {
   if (block.any_copies)
     for (Copies& copies : block.copies) copies = {};
   block.any_copies = false;
-  make_ready(numbers.data(), count);
-  const unsigned first = pop_ready();
+  const unsigned first = next_thread();
   block.threads[first].fiber = idle_fiber();
   take(first);
   switch_fiber(&host, block.threads[first].fiber);
+  static const std::vector<unsigned char> clean(kSharedGuard, 0xFF);
+  if (std::memcmp(shared_memory + block.grid->shared_bytes, clean.data(), kSharedGuard) == 0) return;
   for (std::size_t i = 0; i < kSharedGuard; ++i)
     if (shared_memory[block.grid->shared_bytes + i] != 0xFF)
       fail("kernel %s, block (%u,%u,%u) wrote byte %zu of %zu bytes of dynamic shared memory", block.grid->kernel, index.x,
