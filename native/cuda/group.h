@@ -1,0 +1,47 @@
+// The ranks of a data-parallel training, one process and device each, over NCCL. The library is opened when a group is made:
+// a single device needs none.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace aclr::cuda {
+
+inline constexpr int kGroupId = 128;
+// What the ranks must share to find each other; made on one of them. Throws Unavailable without NCCL.
+void make_group_id(std::uint8_t* id);
+
+struct Unavailable {
+  const char* why;
+};
+struct PeerError {
+  const char* what;
+};
+
+class Group {
+ public:
+  // Returns once all ranks are there.
+  Group(int rank, int ranks, const std::uint8_t* id);
+  ~Group();
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  int rank() const { return rank_; }
+  int ranks() const { return ranks_; }
+  // First of the `total` events of a batch that a rank has.
+  int first(int total, int rank) const { return static_cast<int>(static_cast<std::int64_t>(total) * rank / ranks_); }
+
+  // data [total, row] of float (or double): the rows of each rank, which lie in place, to all.
+  void gather(void* data, bool is_double, int total, std::size_t row, cudaStream_t stream) const;
+  // Sums over all ranks, in place.
+  void sum(void* data, bool is_double, std::size_t count, cudaStream_t stream) const;
+  // Throws PeerError where a rank is gone, so that nobody waits for it for ever; waits for `stream` otherwise.
+  void wait(cudaStream_t stream) const;
+
+ private:
+  int rank_, ranks_;
+  void* communicator_ = nullptr;
+};
+
+}  // namespace aclr::cuda
