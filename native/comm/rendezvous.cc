@@ -48,8 +48,9 @@ class Meeting {
     peers_.resize(config_.ranks);
     std::vector<Endpoint> addresses;
     if (Status s = resolve(config_.address, config_.port, &addresses); !s.ok()) return s;
-    const bool local = std::all_of(addresses.begin(), addresses.end(), [](const Endpoint& e) { return e.loopback(); }) &&
-                       (config_.address == "localhost" || config_.address.rfind("127.", 0) == 0 || config_.address == "::1");
+    // by name alone: a machine's own name may resolve to its loopback there, and elsewhere to its address
+    const std::string& host_name = config_.address;
+    const bool local = host_name == "localhost" || host_name.rfind("127.", 0) == 0 || host_name == "::1";
     Status status = config_.rank == 0 ? host(addresses, local) : join(addresses, local);
     if (status.ok())
       for (const Socket& peer : peers_)
@@ -76,12 +77,14 @@ class Meeting {
     Status status;
     for (const Endpoint& address : addresses)
       if (status = listen_on(address, local, &listener, &port); status.ok()) break;
-    if (!status.ok()) return {Code::kUnavailable, "rank 0 cannot wait for the others at " + where() + ": " + status.message()};
+    if (!status.ok())
+      return {Code::kUnavailable, "rank 0 cannot wait for the others at " + where() + ": " + status.message()};
     std::vector<Place> places(config_.ranks);
     const auto verdict = [&](const Hello& hello) {
       if (hello.token != config_.token) return Reply{Verdict::kToken, 0};
       if (hello.protocol != kProtocol) return Reply{Verdict::kProtocol, kProtocol};
-      if (hello.ranks != static_cast<std::uint32_t>(config_.ranks)) return Reply{Verdict::kRanks, static_cast<std::uint32_t>(config_.ranks)};
+      const auto ranks = static_cast<std::uint32_t>(config_.ranks);
+      if (hello.ranks != ranks) return Reply{Verdict::kRanks, ranks};
       if (hello.rank == 0 || hello.rank >= hello.ranks || peers_[hello.rank]) return Reply{Verdict::kTaken, hello.rank};
       return Reply{Verdict::kWelcome, 0};
     };
@@ -135,7 +138,8 @@ class Meeting {
       Endpoint at = places[r].with_root ? root : places[r].at;
       at.port = places[r].at.port;
       peers_[r] = connect_to(at, until_, waker_);
-      if (!peers_[r]) return lost("rank " + std::to_string(r) + " cannot be reached from rank " + std::to_string(config_.rank));
+      if (!peers_[r])
+        return lost("rank " + std::to_string(r) + " cannot be reached from rank " + std::to_string(config_.rank));
       if (Status s = introduce(r, session, 0); !s.ok()) return s;
     }
     const auto verdict = [&](const Hello& hello) {
@@ -200,7 +204,8 @@ class Meeting {
         if (wanted[i + 1].revents != 0) hear_caller(callers[i], judge, welcome);
       const auto now = Clock::now();
       std::erase_if(callers, [&](const Caller& c) { return !c.socket || c.until <= now; });
-      if (now >= until_) return lost(list_of(peers_, config_.rank) + " did not come to " + where() + " within " + seconds() + config_.hint);
+      if (now >= until_)
+        return lost(list_of(peers_, config_.rank) + " did not come to " + where() + " within " + seconds() + config_.hint);
       if (wanted[0].revents == 0) continue;
       if (Socket socket = accept_from(listener)) {
         if (callers.size() >= config_.ranks + kStrangers) callers.erase(callers.begin());

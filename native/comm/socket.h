@@ -17,7 +17,10 @@ namespace aclr {
 
 using Clock = std::chrono::steady_clock;
 using Deadline = Clock::time_point;
-inline Deadline in_seconds(double s) { return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); }
+inline Clock::duration seconds_of(double s) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+}
+inline Deadline in_seconds(double s) { return Clock::now() + seconds_of(s); }
 
 // A file descriptor, closed with its owner.
 class Socket {

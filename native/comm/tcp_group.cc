@@ -113,7 +113,8 @@ Status TcpGroup::lost(int peer, const std::string& how) { return {Code::kPeerLos
 Status TcpGroup::move(std::vector<Transfer> transfers) {
   auto last = Clock::now();  // when something moved
   const auto receives_from = [&](int peer) {
-    return std::any_of(transfers.begin(), transfers.end(), [&](const Transfer& t) { return t.peer == peer && !t.out && !t.finished(); });
+    return std::any_of(transfers.begin(), transfers.end(),
+                       [&](const Transfer& t) { return t.peer == peer && !t.out && !t.finished(); });
   };
   for (;;) {
     bool moved = false;
@@ -135,11 +136,11 @@ Status TcpGroup::move(std::vector<Transfer> transfers) {
     std::vector<pollfd> wanted;
     for (const Transfer& t : transfers)
       wanted.push_back({peers_[t.peer].fd(), static_cast<short>(t.out ? POLLOUT : POLLIN), 0});
-    const auto until = last + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(patience_));
-    const Waited waited = wait_for(wanted, until, waker_);
+    const Waited waited = wait_for(wanted, last + seconds_of(patience_), waker_);
     if (waited == Waited::kInterrupted) return state_ = {Code::kPeerLost, "interrupted while waiting for other ranks"};
-    if (waited == Waited::kTimeout)
-      return state_ = lost(transfers.front().peer, "has been silent for " + std::to_string(static_cast<long>(patience_)) + " s");
+    if (waited == Waited::kReady) continue;
+    const std::string silent = "has been silent for " + std::to_string(static_cast<long>(patience_)) + " s";
+    return state_ = lost(transfers.front().peer, silent);
   }
 }
 
@@ -188,7 +189,9 @@ Status TcpGroup::check(const Transfer& t) const {
 
 void TcpGroup::leave(const std::string& reason) {
   std::lock_guard lock(calls_);
-  const std::string said = reason.substr(0, kLongestReason);
+  // one that goes because of another passes on its name
+  const bool failed = reason.empty() && !peers_.empty() && !state_.ok();
+  const std::string said = (failed ? state_.message() : reason).substr(0, kLongestReason);
   const Waker calm;  // this group's own may have been interrupted
   const auto until = in_seconds(kFarewellSeconds);
   const Header header{kMagic, Kind::kFarewell, 0, said.size()};

@@ -18,7 +18,8 @@ class TcpGroup : public Group {
 
   // Meets the others. Before it, and after leave(), no call succeeds.
   Status connect();
-  // Tells the others why this rank goes, so that they can say so, and hangs up. They see a plain end where `reason` is empty.
+  // Tells the others why this rank goes, so that they can say so, and hangs up. Without a reason, and without a failure
+  // before it, they see a plain end.
   void leave(const std::string& reason);
   // From any thread: a wait that is under way fails, and every later one.
   void interrupt() { waker_.interrupt(); }

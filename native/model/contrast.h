@@ -14,8 +14,8 @@ template <class T>
 const LossEntry<T>* find_loss(const char* name);
 
 // z[v] points at the rows of view v, [n, d]; the third is null where the loss has no use for it. dz[v] get the
-// gradients, [n, d], of every view that the loss uses, and may be z[v]; all null for the value alone. A zero row has cosines 0 and
-// gradient 0.
+// gradients, [n, d], of every view that the loss uses, and may be z[v]; all null for the value alone. A zero row has
+// cosines 0 and gradient 0.
 // With a group the batch has `whole` rows a view and these are one rank's: the share that share_begin() gives it. All
 // ranks call together, even one without rows, and each contrasts its own with those of all.
 template <class T>

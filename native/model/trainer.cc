@@ -28,7 +28,7 @@ void Trainer<T>::ensure_packed(ThreadPool& pool, bool backward) {
 template <class T>
 Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result,
                         std::unique_ptr<TrainBatch<T>> next) {
-  if (group_ && !is_share(batch)) return Status::invalid("a step of several ranks takes this rank's share of their batch");
+  if (group_ && !is_share(batch)) return Status::invalid("a step of several ranks takes this rank's share of it");
   if (ahead_.batch && *ahead_.batch == batch) {
     std::swap(views_rows_, ahead_.rows);
   } else {

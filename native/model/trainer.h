@@ -50,7 +50,7 @@ class Trainer {
   // without dropout (validation). Where `next` is given, its views are made on the side, for the step that asks for them.
   Status step(ThreadPool& pool, const TrainBatch<T>& batch, double rate, bool update, StepResult* result,
               std::unique_ptr<TrainBatch<T>> next = {});
-  // The same on views made elsewhere: golden trajectories, and engines that share views. Without dropout, by one rank alone.
+  // The same on views made elsewhere: golden trajectories, and engines that share views. Without dropout or group.
   Status step_on_views(ThreadPool& pool, const ViewRows<T>& views, double rate, bool update, StepResult* result);
 
   // Representations of events, every level side by side: out [events, encoder().rep_row()].
