@@ -11,6 +11,49 @@ export type Floats = Float32Array | Float64Array;
 /** `bf16`: float32, but matrix products of bfloat16 factors. */
 export type Precision = 'f32' | 'f64' | 'bf16';
 
+/** Where a session or a call computes; left out is the CPU. */
+export type NativePlace =
+  | { readonly device?: 'cpu' }
+  | {
+      readonly device: 'cuda';
+      /** File of the device library. */
+      readonly library: string;
+      /** Which GPU, from 0. */
+      readonly deviceIndex?: number;
+    };
+
+/** This process's share of a data-parallel training; `group` is what `deviceGroup()` gave to rank 0. */
+export interface NativeRanks {
+  readonly rank: number;
+  readonly ranks: number;
+  /** [128] */
+  readonly group?: Uint8Array;
+}
+
+/** What a device library finds; `why` says what is missing and what to do. */
+export type DeviceFound =
+  | { library: string; version?: string; available: false; why: string }
+  | {
+      library: string;
+      /** Of the package that the library is of. */
+      version: string;
+      available: true;
+      name: string;
+      /** 90 for 9.0. */
+      capability: number;
+      processors: number;
+      /** 13000 for 13.0. */
+      driver: number;
+      runtime: number;
+      /** A stand-in on the CPU, for tests. */
+      emulated: boolean;
+      /** Bytes. */
+      memory: number;
+      memoryFree: number;
+      /** What multiplies matrices. */
+      dense: string;
+    };
+
 /** Events as the addon takes them: an EventBatch, or its columns. */
 export interface Columns {
   readonly pt: Float32Array;
@@ -100,6 +143,9 @@ export interface KeyedEvents {
   index: Int32Array;
   seed: number;
   epoch: number;
+  /** Of a rank's share: how many events stand before it in the batch of all ranks, and how many that has. */
+  first?: number;
+  total?: number;
 }
 
 export interface NativeTrainer {
@@ -227,11 +273,15 @@ export interface Addon {
   info(): { version: string; target: string; targets: string; features: string; threads: number };
   /** 0 means one per core; returns how many there are now. */
   setThreads(threads: number): number;
+  /** Tries a device library; nothing of it is loaded where there is no driver. */
+  device(argument: { library: string; deviceIndex?: number }): DeviceFound;
+  /** [128]: what the ranks of a training on GPUs share, made on one of them. */
+  deviceGroup(argument: { library: string }): Uint8Array;
   augmentations(): AugmentationInfo[];
   losses(): LossInfo[];
   /** Words of one Philox stream, for comparison with events/philox.ts. */
   randomWords(argument: { seed: number; epoch: number; event: number; stream: number; count: number }): Uint32Array;
-  augment(argument: AugmentArgument): Promise<Columns>;
+  augment(argument: AugmentArgument & NativePlace): Promise<Columns>;
   /** The same at once. */
   augmentNow(argument: AugmentArgument): Columns;
   /** One augmentation with given numbers in place of drawn ones, in float64. */
@@ -242,7 +292,7 @@ export interface Addon {
     numbers: Float64Array;
     numberOffsets: Int32Array;
   }): DoubleColumns;
-  contrastiveLoss(argument: ContrastiveLossArgument): Promise<ContrastiveLoss>;
+  contrastiveLoss(argument: ContrastiveLossArgument & NativePlace): Promise<ContrastiveLoss>;
   /** The same at once; `gradients: false` gives the value alone, and an empty list. */
   contrastiveLossNow(argument: ContrastiveLossArgument & { gradients?: boolean }): ContrastiveLoss;
   /** FLOP/s of multiply-adds out of registers, on all threads at once for that long. */
@@ -287,9 +337,9 @@ export interface Addon {
     /** 0..256 */
     threshold: number;
   }): Uint8Array;
-  Trainer: new (config: TrainerConfig) => NativeTrainer;
-  Autoencoder: new (config: AutoencoderConfig) => NativeAutoencoder;
-  Scorer: new (config: NativeScorerConfig) => NativeScorer;
+  Trainer: new (config: TrainerConfig & NativePlace & { ranks?: NativeRanks }) => NativeTrainer;
+  Autoencoder: new (config: AutoencoderConfig & NativePlace) => NativeAutoencoder;
+  Scorer: new (config: NativeScorerConfig & NativePlace) => NativeScorer;
 }
 
 const notBuilt =
@@ -308,6 +358,8 @@ export function packageRoot(): string {
   return folder;
 }
 
+export const addonFile = (): string => path.join(packageRoot(), 'build', 'cmake', 'Release', 'anomalyclr.node');
+
 /**
  * The compiled addon.
  *
@@ -318,7 +370,7 @@ export function loadAddon(): Addon {
   if (loaded) return loaded;
   if (process.env['ANOMALYCLR_NATIVE'] === 'skip')
     throw new AnomalyClrError('ANOMALYCLR_NATIVE=skip leaves the native engine out; unset it to have it');
-  const file = path.join(packageRoot(), 'build', 'cmake', 'Release', 'anomalyclr.node');
+  const file = addonFile();
   if (!existsSync(file)) throw new AnomalyClrError(notBuilt);
   let addon: Addon;
   try {

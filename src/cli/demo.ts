@@ -15,12 +15,12 @@ const signals = ['Ato4l', 'leptoquark', 'hToTauTau', 'hChToTauNu'];
 /** What `npm start` does: trains on the sample that comes with the package and evaluates on its signals. */
 export async function run(options: DemoOptions, context: Context): Promise<void> {
   const sample = (name: string): string => path.relative('.', path.join(packageRoot(), 'sample', `${name}.h5`));
-  const { out, quiet, threads, seed, engine: wanted, tfjsBackend, tfjsKernels, config: _, ...rest } = options;
+  const { out, quiet, threads, seed, engine: wanted, device, tfjsBackend, tfjsKernels, config: _, ...rest } = options;
   await clear(out);
-  const { name: engine, notice } = await openEngine({ engine: wanted, tfjsBackend, tfjsKernels, threads });
+  const { name: engine, notice } = await openEngine({ engine: wanted, device, tfjsBackend, tfjsKernels, threads });
   if (notice !== undefined) context.output.info(notice);
   const seeds = rest.seeds > 0 ? rest.seeds : engine === 'native' ? 3 : 1;
-  const common = { quiet, threads: String(threads), engine, tfjsBackend, tfjsKernels };
+  const common = { quiet, threads: String(threads), engine, device, tfjsBackend, tfjsKernels };
   context.output.info(`training on ${sample('background_train')}, then looking for ${signals.join(', ')}`);
   await train(
     parseOptions('train', {

@@ -1,8 +1,9 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import process from 'node:process';
-import { loadAddon } from '../addon.js';
+import { loadAddon, type DeviceFound } from '../addon.js';
 import { examineProviders } from '../bundle/examine.js';
 import type { DoctorOptions } from '../config/schema.js';
+import { describeCuda, examineCuda } from '../engine/cuda.js';
 import { openEngine } from '../engine/index.js';
 import { AnomalyClrError } from '../errors.js';
 import { examineBackends } from '../ops/examine.js';
@@ -18,6 +19,8 @@ interface Diagnosis {
   /** Bytes. */
   memory: { total: number; free: number };
   native: Native;
+  /** A GPU for the native engine; null without that. */
+  cuda: DeviceFound | null;
   tfjs: Awaited<ReturnType<typeof examineBackends>>;
   /** ONNX Runtime, which runs bundles, on each `--provider`. */
   onnxruntime: Awaited<ReturnType<typeof examineProviders>>;
@@ -30,17 +33,20 @@ interface Diagnosis {
 /** `anomalyclr doctor`: what this machine has, what is used, what is missing and how to get it. */
 export async function run(options: DoctorOptions, { output, version }: Context): Promise<void> {
   const onnxruntime = await examineProviders();
+  const native = examineNative();
+  const cuda = native.built ? await examineCuda() : null;
   const diagnosis: Diagnosis = {
     version,
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { total: totalmem(), free: freemem() },
-    native: examineNative(),
+    native,
+    cuda,
     tfjs: await examineBackends(),
     onnxruntime,
     provider: (['cuda', 'cpu'] as const).find(name => onnxruntime[name].works) ?? null,
-    engine: (await openEngine({ threads: options.threads })).describe(),
+    engine: (await openEngine({ threads: options.threads, device: cuda?.available ? 'auto' : 'cpu' })).describe(),
   };
   if (options.json) output.json(diagnosis);
   else output.result(format(diagnosis));
@@ -62,6 +68,7 @@ function format({
   cpu,
   memory,
   native,
+  cuda,
   tfjs,
   onnxruntime,
   provider,
@@ -81,6 +88,8 @@ function format({
       ['CPU target', `${native.target}, of ${native.targets}`],
     );
   else rows.push(['native engine', `missing: ${native.problem}`]);
+  if (cuda?.available) rows.push(['CUDA', `${describeCuda(cuda)}, ${gib(cuda.memory)}, ${gib(cuda.memoryFree)} free`]);
+  else if (cuda) rows.push(['CUDA', `missing: ${cuda.why}`]);
   for (const [name, found] of Object.entries(tfjs.backends))
     rows.push([`TensorFlow.js ${name}`, found.works ? found.describe : `missing: ${found.missing}`]);
   for (const [name, found] of Object.entries(onnxruntime))

@@ -42,6 +42,13 @@ export const run = {
   }),
 };
 
+export const device = choice({
+  group: 'Machine',
+  of: ['auto', 'cpu', 'cuda'],
+  default: 'auto',
+  help: 'what the native engine computes on; auto is a GPU where one works, else the CPU',
+});
+
 export const engine = {
   engine: choice({
     group: 'Machine',
@@ -49,6 +56,7 @@ export const engine = {
     default: 'auto',
     help: 'what computes: the C++ engine, TensorFlow.js, or the better of those that work here',
   }),
+  device,
   tfjsBackend: choice({
     group: 'Machine',
     of: ['auto', 'node-gpu', 'node', 'wasm', 'cpu'],

@@ -161,7 +161,6 @@ const detector = {
 
 const machine = {
   ...engine,
-  device: choice({ group: 'Machine', of: ['auto', 'cpu'], default: 'auto', help: 'where it computes' }),
   precision: choice({
     group: 'Machine',
     of: ['f32', 'bf16', 'f64'],

@@ -68,7 +68,7 @@ export interface DetectorModel {
 export interface ScoringModel {
   /** One score an event. */
   score(events: Columns): Promise<Floats>;
-  /** The same at once, on the calling thread, for at most 64 events. */
+  /** The same at once, holding up the calling thread, for at most 64 events. */
   scoreNow(events: Columns): Floats;
   /** What the detector reads, [events, columns]. */
   embed(events: Columns): Promise<Floats>;
@@ -78,7 +78,7 @@ export interface ScoringModel {
 /** What computes. Adding one: a file with this and a line in engine/index.ts. */
 export interface Engine {
   readonly name: string;
-  /** In words: processor target, threads. */
+  /** In words: processor target and threads, or GPU. */
   describe(): string;
   /** Said once to whoever asked for the best engine and did not get it: why, and how to. */
   readonly notice?: string | undefined;

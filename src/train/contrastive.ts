@@ -1,7 +1,7 @@
 import type { Floats } from '../addon.js';
 import type { Recipe } from '../config/recipe.js';
 import type { ContrastiveModel, Engine, TrainerConfig } from '../engine/engine.js';
-import { AnomalyClrError } from '../errors.js';
+import { AnomalyClrError, DeviceError } from '../errors.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { shuffle } from '../events/philox.js';
 import { loadCheckpoint, saveCheckpoint, type Progress } from '../model/checkpoint.js';
@@ -60,8 +60,8 @@ const smoothing = 0.98;
 /**
  * Trains an encoder by contrast, or goes on from the run's last checkpoint with the same result, bit for bit.
  *
- * @throws AnomalyClrError when the loss is not finite or diverges (naming the step and the last checkpoint), and when
- * `signal` fires (after writing a checkpoint)
+ * @throws AnomalyClrError when the loss is not finite or diverges, or a GPU is lost (naming the step and the last
+ * checkpoint), and when `signal` fires or a GPU has too little memory (after writing a checkpoint)
  */
 export async function trainContrastive(
   options: ContrastiveOptions,
@@ -171,7 +171,9 @@ class ContrastiveTraining {
     const { events, onStep } = this.around;
     const { epoch } = progress;
     const ahead = next && { index: next, epoch };
-    const { loss, gradientNorm } = await this.model.step({ events, index, seed, epoch, rate, next: ahead });
+    const { loss, gradientNorm } = await this.model
+      .step({ events, index, seed, epoch, rate, next: ahead })
+      .catch((error: unknown) => this.explain(error));
     this.guard(loss, gradientNorm);
     progress.epochLoss += loss;
     progress.step++;
@@ -180,16 +182,37 @@ class ContrastiveTraining {
     onStep?.(progress.step, steps);
   }
 
+  private lastCheckpoint(): string {
+    return this.savedStep === undefined
+      ? 'there is no checkpoint yet'
+      : `the last good checkpoint is of step ${this.savedStep} (${this.around.folder}/checkpoint)`;
+  }
+
+  /** A step that a GPU ended, in one line that says what is saved and what to do. */
+  private async explain(error: unknown): Promise<never> {
+    if (!(error instanceof DeviceError)) throw error;
+    const { code, message } = error;
+    const { step } = this.progress;
+    const stop = (what: string): never => {
+      throw new DeviceError(code, `training stopped at step ${step + 1}: ${message}; ${what}`);
+    };
+    if (code === 'OUT_OF_MEMORY') {
+      await this.checkpoint(); // the model is as the last step left it
+      return stop(
+        `begin anew with a --batch below ${this.options.batch}, or free memory of the GPU and go on with --resume ` +
+          `from step ${step} (${this.around.folder}/checkpoint)`,
+      );
+    }
+    const saved = this.lastCheckpoint();
+    return stop(this.savedStep === undefined ? saved : `${saved}; the same command with --resume goes on from there`);
+  }
+
   /** Stops a training that has left the ground, while the last checkpoint is still good. */
   private guard(loss: number, gradientNorm: number): void {
     const { progress } = this;
     const stop = (what: string): never => {
-      const saved =
-        this.savedStep === undefined
-          ? 'there is no checkpoint yet'
-          : `the last good checkpoint is of step ${this.savedStep} (${this.around.folder}/checkpoint)`;
       throw new AnomalyClrError(
-        `training stopped at step ${progress.step + 1}: ${what}; ${saved}; ` +
+        `training stopped at step ${progress.step + 1}: ${what}; ${this.lastCheckpoint()}; ` +
           'try a lower --learning-rate, a smaller --clip or a higher --temperature',
       );
     };

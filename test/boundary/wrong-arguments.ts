@@ -67,7 +67,8 @@ export const scenarios: Scenarios = {
         .filter(name => !['constructor', 'layout', 'weights', 'state', 'dispose'].includes(name))
         .map(name => `${prefix}.${name}`);
     const functions = Object.keys(addon)
-      .filter(name => !['info', 'setThreads', 'augmentations', 'losses'].includes(name))
+      // those of devices: device.ts
+      .filter(name => !['info', 'setThreads', 'augmentations', 'losses', 'device', 'deviceGroup'].includes(name))
       .map(name => (/^[A-Z]/.test(name) ? `new ${name}` : name));
     const all = [
       ...functions,
