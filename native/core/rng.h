@@ -15,7 +15,7 @@ struct Words {
 };
 
 ACLR_LANE Words philox4x32(Words counter, std::uint32_t key0, std::uint32_t key1) {
-#pragma GCC unroll 10
+  ACLR_UNROLL(10)
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * counter.w[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * counter.w[2];
