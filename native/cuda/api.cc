@@ -68,13 +68,17 @@ void tell(Outcome* out, const Error& error) {
     std::size_t free = 0, total = 0;
     const bool known = cudaMemGetInfo(&free, &total) == cudaSuccess;
     const auto mib = [](std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
-    return tell(out, Code::kMemory, "the GPU is out of memory" + doing + (known ? " (" + mib(free) + " of " + mib(total) + " free)" : "") +
-                                        "; a smaller --batch needs less, and other programs may hold some (nvidia-smi)");
+    return tell(out, Code::kMemory,
+                "the GPU is out of memory" + doing + (known ? " (" + mib(free) + " of " + mib(total) + " free)" : "") +
+                    "; a smaller --batch needs less, and other programs may hold some (nvidia-smi)");
   }
   if (is_lost(error.code))
-    return tell(out, Code::kLost, "the GPU was lost" + doing + ": " + cause + "; start again with --resume, and see `dmesg` and nvidia-smi if it stays");
+    return tell(out, Code::kLost,
+                "the GPU was lost" + doing + ": " + cause +
+                    "; start again with --resume, and see `dmesg` and nvidia-smi if it stays");
   if (error.code == cudaErrorInsufficientDriver)
-    return tell(out, Code::kFailed, "the NVIDIA driver is older than this library needs; update it, or build with the CUDA of the driver");
+    return tell(out, Code::kFailed,
+                "the NVIDIA driver is older than this library needs; update it, or build with the CUDA of the driver");
   if (error.code == cudaErrorNoKernelImageForDevice)
     return tell(out, Code::kFailed, "the library has no code for this GPU; build it there: npm run build:cuda");
   tell(out, Code::kFailed, "CUDA failed" + doing + ": " + cause);
@@ -135,7 +139,9 @@ void probe(std::int32_t number, device::Device* out, Outcome* outcome) {
     out->processors = properties.multiProcessorCount;
     check(cudaDriverGetVersion(&out->driver), "looking at the driver");
     check(cudaRuntimeGetVersion(&out->runtime), "looking at the driver");
-    if (out->capability < 80) throw Invalid{std::string(properties.name) + " is older than this engine's kernels, which need compute capability 8.0"};
+    if (out->capability < 80)
+      throw Invalid{std::string(properties.name) +
+                    " is older than this engine's kernels, which need compute capability 8.0"};
     std::size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "asking for memory");
     out->memory = total;
@@ -184,8 +190,8 @@ void trainer_set_recipe(device::Trainer* t, const device::Recipe* recipe, Outcom
     s.trainer->set_recipe(*recipe);
   });
 }
-void trainer_step(device::Trainer* t, const device::Batch* batch, double rate, std::int32_t update, const device::Batch* next,
-                  device::StepResult* result, Outcome* out) {
+void trainer_step(device::Trainer* t, const device::Batch* batch, double rate, std::int32_t update,
+                  const device::Batch* next, device::StepResult* result, Outcome* out) {
   on(t, out, [&](auto& s) {
     check_batch(*batch, s.rank, s.ranks);
     if (next) check_batch(*next, s.rank, s.ranks);
@@ -245,7 +251,8 @@ void autoencoder_step(device::Autoencoder* a, const void* x, std::int32_t rows, 
     *loss = s.autoencoder->step(x, rows, rate);
   });
 }
-void autoencoder_gradients(device::Autoencoder* a, const void* x, std::int32_t rows, void* dweights, double* loss, Outcome* out) {
+void autoencoder_gradients(device::Autoencoder* a, const void* x, std::int32_t rows, void* dweights, double* loss,
+                           Outcome* out) {
   on(a, out, [&](auto& s) {
     if (rows < 1) throw Invalid{"a gradient needs at least one row"};
     *loss = s.autoencoder->gradients(x, rows, dweights);
@@ -316,7 +323,8 @@ void augment_views(const device::Recipe& recipe, int view, const device::Batch& 
 }
 
 void augment(device::Precision precision, std::int32_t number, const device::Recipe* recipe, std::int32_t view,
-             const device::Batch* batch, void* pt, void* eta, void* phi, std::uint8_t* kind, std::int32_t* offsets, Outcome* out) {
+             const device::Batch* batch, void* pt, void* eta, void* phi, std::uint8_t* kind, std::int32_t* offsets,
+             Outcome* out) {
   guarded(out, [&] {
     check_precision(precision);
     check_recipe(*recipe);
@@ -351,8 +359,8 @@ double contrast_once(int loss, const LossWeights& weights, double temperature, i
 }
 
 void contrast_call(device::Precision precision, std::int32_t number, const char* loss, double invariance, double anomaly,
-                   double temperature, std::int32_t n, std::int32_t d, const void* const z[3], void* const dz[3], double* value,
-                   Outcome* out) {
+                   double temperature, std::int32_t n, std::int32_t d, const void* const z[3], void* const dz[3],
+                   double* value, Outcome* out) {
   guarded(out, [&] {
     check_precision(precision);
     const int place = loss ? loss_place(loss) : -1;

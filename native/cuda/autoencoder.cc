@@ -19,8 +19,12 @@ std::size_t widest_sums(const device::AutoencoderConfig& config) {
 
 template <class R>
 Stack<R>::Stack(const device::AutoencoderConfig& config, Workbench& bench)
-    : layers_(config.layer, config.layer + config.layers), features_(config.features), weights_(config.weights), bench_(bench),
-      dy_(bench.moves), dx_(bench.moves) {
+    : layers_(config.layer, config.layer + config.layers),
+      features_(config.features),
+      weights_(config.weights),
+      bench_(bench),
+      dy_(bench.moves),
+      dx_(bench.moves) {
   for (int l = 0; l < config.layers; ++l) {
     activations_.push_back(static_cast<Activation>(config.activation[l]));
     outs_.emplace_back(bench.moves);
@@ -46,7 +50,8 @@ const R* Stack<R>::forward(const R* weights, const R* x, int rows, cudaStream_t 
     p.bias = p.bias_stored = weights + layer.bias;
     p.relu = activations_[l] == Activation::kRelu;
     bench_.dense.multiply(p, bench_.scratch, stream);
-    if (activations_[l] != Activation::kNone && !p.relu) activate<R>(activations_[l], std::size_t(rows) * layer.out, y, stream);
+    if (activations_[l] != Activation::kNone && !p.relu)
+      activate<R>(activations_[l], std::size_t(rows) * layer.out, y, stream);
     x = y;
   }
   return x;
@@ -68,14 +73,14 @@ void Stack<R>::loss(const R* weights, const R* x, int rows, R* dweights, double*
     const R* in = l > 0 ? outs_[l - 1].data() : x;
     if (activations_[l] != Activation::kNone)
       activate_backward<R>(activations_[l], std::size_t(rows) * layer.out, outs_[l].data(), dy, stream);
-    bench_.dense.multiply(
-        Product<R, R>{layer.out, layer.in, rows, dy, layer.out, true, in, layer.in, false, dweights + layer.weight, layer.in},
-        bench_.scratch, stream);
+    bench_.dense.multiply(Product<R, R>{layer.out, layer.in, rows, dy, layer.out, true, in, layer.in, false,
+                                        dweights + layer.weight, layer.in},
+                          bench_.scratch, stream);
     column_sums<R>({rows, nullptr}, layer.out, dy, dweights + layer.bias, bench_.scratch, stream);
     if (l == 0) break;
-    bench_.dense.multiply(
-        Product<R, R>{rows, layer.in, layer.out, dy, layer.out, false, weights + layer.weight, layer.in, false, dx, layer.in},
-        bench_.scratch, stream);
+    bench_.dense.multiply(Product<R, R>{rows, layer.in, layer.out, dy, layer.out, false, weights + layer.weight, layer.in,
+                                        false, dx, layer.in},
+                          bench_.scratch, stream);
     std::swap(dy, dx);
   }
 }
@@ -89,8 +94,14 @@ template <class R>
 class Autoencoder : public AnyAutoencoder {
  public:
   explicit Autoencoder(const device::AutoencoderConfig& config)
-      : bench_(widest_sums(config)), stack_(config, bench_), optimiser_(config.optimiser),
-        learned_(bench_.moves, config.weights), x_(bench_.moves), score_(bench_.moves), value_(bench_.moves), input_(bench_.moves) {
+      : bench_(widest_sums(config)),
+        stack_(config, bench_),
+        optimiser_(config.optimiser),
+        learned_(bench_.moves, config.weights),
+        x_(bench_.moves),
+        score_(bench_.moves),
+        value_(bench_.moves),
+        input_(bench_.moves) {
     value_.need(1);
     input_.need(1);
     host_input_.need(1);
@@ -154,12 +165,12 @@ class Autoencoder : public AnyAutoencoder {
   Stack<R> stack_;
   device::Optimiser optimiser_;
   Learned<R> learned_;
-  DeviceArray<R> x_, score_;
-  DeviceArray<double> value_;
-  DeviceArray<StepInput> input_;
-  PinnedArray<R> host_x_;
-  PinnedArray<StepInput> host_input_;
-  PinnedArray<double> host_value_;
+  DeviceBuffer<R> x_, score_;
+  DeviceBuffer<double> value_;
+  DeviceBuffer<StepInput> input_;
+  PinnedBuffer<R> host_x_;
+  PinnedBuffer<StepInput> host_input_;
+  PinnedBuffer<double> host_value_;
   Graphs graphs_;
 };
 

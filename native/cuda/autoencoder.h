@@ -30,8 +30,8 @@ class Stack {
   int features_;
   std::size_t weights_, widest_ = 0;
   Workbench& bench_;
-  std::vector<DeviceArray<R>> outs_;
-  DeviceArray<R> dy_, dx_;
+  std::vector<DeviceBuffer<R>> outs_;
+  DeviceBuffer<R> dy_, dx_;
 };
 
 std::size_t widest_sums(const device::AutoencoderConfig& config);

@@ -40,8 +40,9 @@ void check_offsets(const std::int32_t* offsets, std::int32_t count) {
 }  // namespace
 
 void check_precision(device::Precision precision) {
-  demand(precision == device::Precision::kF32 || precision == device::Precision::kF64 || precision == device::Precision::kBf16,
-         "there is no such precision");
+  demand(
+      precision == device::Precision::kF32 || precision == device::Precision::kF64 || precision == device::Precision::kBf16,
+      "there is no such precision");
 }
 
 void check_rows(std::int32_t rows) { demand(rows >= 0, "a count of rows is below 0"); }
@@ -57,9 +58,11 @@ void check_encoder(const device::Encoder& e) {
   demand((e.layers == 0 || e.layer) && (e.head_layers == 0 || e.head), "the encoder's layers are missing");
   bool good = is(e.embedding, e.features, e.width, e.weights);
   for (int l = 0; l < e.layers; ++l)
-    good = good && is(e.layer[l].in_proj, e.width, 3 * e.width, e.weights) && is(e.layer[l].out_proj, e.width, e.width, e.weights) &&
-           is(e.layer[l].linear1, e.width, e.feed_forward, e.weights) && is(e.layer[l].linear2, e.feed_forward, e.width, e.weights) &&
-           within(e.layer[l].norm1, e.width, e.weights) && within(e.layer[l].norm2, e.width, e.weights);
+    good = good && is(e.layer[l].in_proj, e.width, 3 * e.width, e.weights) &&
+           is(e.layer[l].out_proj, e.width, e.width, e.weights) &&
+           is(e.layer[l].linear1, e.width, e.feed_forward, e.weights) &&
+           is(e.layer[l].linear2, e.feed_forward, e.width, e.weights) && within(e.layer[l].norm1, e.width, e.weights) &&
+           within(e.layer[l].norm2, e.width, e.weights);
   for (int l = 0; l < e.head_layers; ++l) {
     const int in = l == 0 ? e.width : e.output;
     good = good && is(e.head[l].linear, in, e.output, e.weights) && (!e.head_norm || within(e.head[l].norm, in, e.weights));

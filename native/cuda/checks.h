@@ -1,5 +1,5 @@
-// What crosses the library's edge is looked at before anything is made of it: lengths and places, as the other side may be of
-// another mind.
+// What crosses the library's edge is looked at before anything is made of it: lengths and places, as the other side may be
+// of another mind.
 #pragma once
 #include <string>
 

@@ -22,8 +22,8 @@ Encoder<S>::Encoder(const device::Encoder& shape, Workbench& bench)
 }
 
 std::size_t widest_sums(const device::Encoder& e) {
-  return std::max<std::size_t>({std::size_t{3} * e.width, std::size_t(e.width) * (e.features + 1), std::size_t(e.feed_forward),
-                                std::size_t{2} * e.output});
+  return std::max<std::size_t>({std::size_t{3} * e.width, std::size_t(e.width) * (e.features + 1),
+                                std::size_t(e.feed_forward), std::size_t{2} * e.output});
 }
 
 template <class S>
@@ -37,10 +37,10 @@ void Encoder<S>::reserve(int capacity, int events, bool keep, bool dx) {
   for (std::size_t l = 0; l < (keep ? tapes_.size() : std::min<std::size_t>(tapes_.size(), 1)); ++l) {
     Tape& t = tapes_[l];
     t.qkv.need(n * 3 * d);
-    for (DeviceArray<S>* part : {&t.mixed, &t.mid, &t.out}) part->need(n * d);
+    for (DeviceBuffer<S>* part : {&t.mixed, &t.mid, &t.out}) part->need(n * d);
     t.hidden.need(n * f);
     if (!keep) continue;
-    for (DeviceArray<S>* part : {&t.normal1, &t.normal2}) part->need(n * d);
+    for (DeviceBuffer<S>* part : {&t.normal1, &t.normal2}) part->need(n * d);
     t.rstd1.need(n);
     t.rstd2.need(n);
   }
@@ -133,10 +133,10 @@ void Encoder<S>::head_forward(const Weights<S>& w, int events, int levels, R* re
   for (int l = 0; l < levels; ++l) {
     const device::HeadLayer& head = heads_[l];
     HeadTape& t = head_tapes_[l];
-    head_input<S>({events, rep_width(l), rep_row(), reps + rep_offset(l),
-                   shape_.head_norm ? w.real + head.norm.gain : nullptr, shape_.head_norm ? w.real + head.norm.offset : nullptr,
-                   t.in.data(), t.normal.data(), t.rstd.data()},
-                  stream);
+    head_input<S>(
+        {events, rep_width(l), rep_row(), reps + rep_offset(l), shape_.head_norm ? w.real + head.norm.gain : nullptr,
+         shape_.head_norm ? w.real + head.norm.offset : nullptr, t.in.data(), t.normal.data(), t.rstd.data()},
+        stream);
     apply(w, head.linear, events, t.in.data(), reps + rep_offset(l + 1), rep_row(), false, stream);
   }
 }

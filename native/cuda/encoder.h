@@ -13,7 +13,7 @@ struct Workbench {
   explicit Workbench(std::size_t widest);  // columns of the widest partial sums
   Moves moves;
   Dense dense;
-  DeviceArray<unsigned char> scratch_memory;
+  DeviceBuffer<unsigned char> scratch_memory;
   Scratch scratch;
 };
 
@@ -50,8 +50,8 @@ class Encoder {
   void reserve(int capacity, int events, bool keep, bool dx = false);
 
   // reps [events, rep_row], the levels 0 .. levels. input and ids: see Dropout; a null input is no dropout.
-  void forward(const Weights<S>&, const TokenRows<R>&, int levels, bool keep, const StepInput* input, const std::uint32_t* ids,
-               R* reps, cudaStream_t);
+  void forward(const Weights<S>&, const TokenRows<R>&, int levels, bool keep, const StepInput* input,
+               const std::uint32_t* ids, R* reps, cudaStream_t);
   // After a forward that kept, with the same arguments. From dreps [events, rep_row] (overwritten): dweights, all of
   // them, and dx [rows, features] or null.
   void backward(const Weights<S>&, const TokenRows<R>&, const StepInput* input, const std::uint32_t* ids, R* dreps,
@@ -61,13 +61,13 @@ class Encoder {
   // What the backward needs of a layer.
   struct Tape {
     explicit Tape(Moves& m) : qkv(m), mixed(m), normal1(m), mid(m), hidden(m), normal2(m), out(m), rstd1(m), rstd2(m) {}
-    DeviceArray<S> qkv, mixed, normal1, mid, hidden, normal2, out;
-    DeviceArray<R> rstd1, rstd2;
+    DeviceBuffer<S> qkv, mixed, normal1, mid, hidden, normal2, out;
+    DeviceBuffer<R> rstd1, rstd2;
   };
   struct HeadTape {
     explicit HeadTape(Moves& m) : in(m), normal(m), rstd(m) {}
-    DeviceArray<S> in, normal;
-    DeviceArray<R> rstd;
+    DeviceBuffer<S> in, normal;
+    DeviceBuffer<R> rstd;
   };
 
   bool continuous() const { return shape_.continuous != 0; }
@@ -84,8 +84,8 @@ class Encoder {
   std::vector<device::EncoderLayer> layers_;
   std::vector<device::HeadLayer> heads_;
   Workbench& bench_;
-  DeviceArray<S> embedded_, branch_, dtoken_, masked_, dhidden_, dqkv_, head_dy_, head_dx_;
-  DeviceArray<R> key_bias_, dkey_bias_;
+  DeviceBuffer<S> embedded_, branch_, dtoken_, masked_, dhidden_, dqkv_, head_dy_, head_dx_;
+  DeviceBuffer<R> key_bias_, dkey_bias_;
   std::vector<Tape> tapes_;
   std::vector<HeadTape> head_tapes_;
 };

@@ -27,14 +27,14 @@ int most_bucket(int most) {
 }
 
 template <class T>
-void upload(DeviceArray<T>& to, PinnedArray<T>& through, const T* from, std::size_t count, cudaStream_t stream) {
+void upload(DeviceBuffer<T>& to, PinnedBuffer<T>& through, const T* from, std::size_t count, cudaStream_t stream) {
   T* pinned = through.need(std::max<std::size_t>(count, 1));
   if (count > 0) std::memcpy(pinned, from, count * sizeof(T));
   to_device(to.need(std::max<std::size_t>(count, 1)), pinned, count, stream);
 }
 
 template <class T>
-void upload_now(DeviceArray<T>& to, const std::vector<T>& from, cudaStream_t stream) {
+void upload_now(DeviceBuffer<T>& to, const std::vector<T>& from, cudaStream_t stream) {
   to_device(to.need(std::max<std::size_t>(from.size(), 1)), from.data(), from.size(), stream);
 }
 
@@ -106,7 +106,7 @@ void EventSet<R>::prepare(const device::Batch& batch, const DeviceRecipe* recipe
   send_input(0, stream);
 
   const std::size_t places = std::size_t(views) * count * stride_;
-  for (DeviceArray<R>* column : {&pt_, &eta_, &phi_}) column->need(std::max<std::size_t>(places, 1));
+  for (DeviceBuffer<R>* column : {&pt_, &eta_, &phi_}) column->need(std::max<std::size_t>(places, 1));
   kinds_.need(std::max<std::size_t>(places, 1));
   objects_.need(std::max<std::size_t>(views * count, 1));
   const R *pt = columns_.data(), *eta = pt + objects, *phi = eta + objects;
@@ -177,11 +177,13 @@ void EventSet<R>::prepare_rows(const device::Tokens* views, int count, int featu
 template <class R>
 bool EventSet<R>::holds(const device::Batch& batch) const {
   const device::Events& events = batch.events;
-  if (!filled_ || events.count != batch_ || batch.seed != key_.seed || batch.epoch != key_.epoch || batch.first != key_.first ||
-      batch.total != key_.total)
+  if (!filled_ || events.count != batch_ || batch.seed != key_.seed || batch.epoch != key_.epoch ||
+      batch.first != key_.first || batch.total != key_.total)
     return false;
   const std::size_t count = events.count, objects = events.offsets[events.count];
-  const auto same = [](const void* a, const void* b, std::size_t bytes) { return bytes == 0 || std::memcmp(a, b, bytes) == 0; };
+  const auto same = [](const void* a, const void* b, std::size_t bytes) {
+    return bytes == 0 || std::memcmp(a, b, bytes) == 0;
+  };
   if (!same(events.offsets, host_offsets_.data(), (count + 1) * sizeof(std::int32_t)) ||
       !same(batch.ids, host_ids_.data(), count * sizeof(std::uint32_t)) || !same(events.kind, host_kind_.data(), objects))
     return false;
@@ -207,7 +209,8 @@ void EventSet<R>::pad(const Tokens& tokens, cudaStream_t stream) const {
 
 template <class R>
 const StepInput* EventSet<R>::send_input(double rate, cudaStream_t stream) {
-  *host_input_.data() = {static_cast<std::uint32_t>(key_.seed), static_cast<std::uint32_t>(key_.seed >> 32), key_.epoch, rate};
+  *host_input_.data() = {static_cast<std::uint32_t>(key_.seed), static_cast<std::uint32_t>(key_.seed >> 32), key_.epoch,
+                         rate};
   to_device(input_.data(), host_input_.data(), 1, stream);
   return input_.data();
 }

@@ -1,5 +1,5 @@
-// Events on their way to the encoder: columns go up through pinned memory, become views, and these rows of features, all on a
-// stream beside the one that computes. A session has two sets: one is filled while the other is worked on.
+// Events on their way to the encoder: columns go up through pinned memory, become views, and these rows of features, all on
+// a stream beside the one that computes. A session has two sets: one is filled while the other is worked on.
 #pragma once
 #include <vector>
 
@@ -25,8 +25,8 @@ class RecipeTables {
 
  private:
   DeviceRecipe recipe_{};
-  DeviceArray<double> until_, parameters_;
-  DeviceArray<std::int32_t> first_step_, steps_, augmentation_;
+  DeviceBuffer<double> until_, parameters_;
+  DeviceBuffer<std::int32_t> first_step_, steps_, augmentation_;
 };
 
 // Events first .. first + count - 1 of others; `offsets` [count + 1] becomes theirs.
@@ -44,8 +44,8 @@ class EventSet {
  public:
   explicit EventSet(Moves& moves);
 
-  // Sends a batch and makes views first_view .. first_view + views - 1 of it, without a recipe the events themselves. Returns
-  // before it is done; the caller's memory may go. Not to be called while the device still works on this set.
+  // Sends a batch and makes views first_view .. first_view + views - 1 of it, without a recipe the events themselves.
+  // Returns before it is done; the caller's memory may go. Not to be called while the device still works on this set.
   void prepare(const device::Batch& batch, const DeviceRecipe* recipe, int first_view, int views, const FeatureShape& shape,
                cudaStream_t stream);
   // Rows of features made elsewhere, one set of tokens a view, in place of a batch.
@@ -79,18 +79,18 @@ class EventSet {
   int batch_ = 0, views_ = 0, stride_ = 0, features_ = 0, capacity_ = 0;
   bool filled_ = false;
   device::Batch key_{};  // its numbers; pointers are not looked at
-  PinnedArray<R> host_columns_;         // pt, eta, phi
-  PinnedArray<std::uint8_t> host_kind_;
-  PinnedArray<std::int32_t> host_offsets_;
-  PinnedArray<std::uint32_t> host_ids_;
-  PinnedArray<StepInput> host_input_;
-  PinnedArray<TokenCounts> host_counts_;
-  DeviceArray<R> columns_, pt_, eta_, phi_, x_;
-  DeviceArray<std::uint8_t> kind_, scan_;
-  DeviceArray<std::int32_t> offsets_, kinds_, objects_, row_offsets_, row_event_;
-  DeviceArray<std::uint32_t> ids_;
-  DeviceArray<StepInput> input_;
-  DeviceArray<TokenCounts> counts_;
+  PinnedBuffer<R> host_columns_;         // pt, eta, phi
+  PinnedBuffer<std::uint8_t> host_kind_;
+  PinnedBuffer<std::int32_t> host_offsets_;
+  PinnedBuffer<std::uint32_t> host_ids_;
+  PinnedBuffer<StepInput> host_input_;
+  PinnedBuffer<TokenCounts> host_counts_;
+  DeviceBuffer<R> columns_, pt_, eta_, phi_, x_;
+  DeviceBuffer<std::uint8_t> kind_, scan_;
+  DeviceBuffer<std::int32_t> offsets_, kinds_, objects_, row_offsets_, row_event_;
+  DeviceBuffer<std::uint32_t> ids_;
+  DeviceBuffer<StepInput> input_;
+  DeviceBuffer<TokenCounts> counts_;
   Flag ready_;
 };
 

@@ -54,8 +54,9 @@ const Library& nccl() {
   static Library library;
   static const bool opened = open(library);
   if (!opened)
-    throw Unavailable{"several GPUs need NCCL, and libnccl.so.2 is not found; install it (pip install nvidia-nccl-cu13, and set "
-                      "ANOMALYCLR_NCCL to its libnccl.so.2), or train on one"};
+    throw Unavailable{
+        "several GPUs need NCCL, and libnccl.so.2 is not found; install it (pip install nvidia-nccl-cu13, and set "
+        "ANOMALYCLR_NCCL to its libnccl.so.2), or train on one"};
   return library;
 }
 
@@ -99,8 +100,9 @@ void Group::gather(void* data, bool is_double, int total, std::size_t row, cudaS
 }
 
 void Group::sum(void* data, bool is_double, std::size_t count, cudaStream_t stream) const {
-  check_peers(nccl().all_reduce(data, data, count, type_of(is_double), ncclSum, static_cast<ncclComm_t>(communicator_), stream),
-              "summing over the ranks");
+  check_peers(
+      nccl().all_reduce(data, data, count, type_of(is_double), ncclSum, static_cast<ncclComm_t>(communicator_), stream),
+      "summing over the ranks");
 }
 
 void Group::wait(cudaStream_t stream) const {

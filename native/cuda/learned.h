@@ -9,8 +9,9 @@ namespace aclr::cuda {
 template <class S>
 struct Learned {
   using R = Real<S>;
-  Learned(Moves& moves, std::size_t count) : w(moves), m(moves), v(moves), gradient(moves), copy(moves), state(moves), count(count) {
-    for (DeviceArray<R>* part : {&w, &m, &v, &gradient}) part->need(count);
+  Learned(Moves& moves, std::size_t count)
+      : w(moves), m(moves), v(moves), gradient(moves), copy(moves), state(moves), count(count) {
+    for (DeviceBuffer<R>* part : {&w, &m, &v, &gradient}) part->need(count);
     state.need(1);
     if constexpr (!std::is_same_v<S, R>) copy.need(count);
   }
@@ -19,7 +20,7 @@ struct Learned {
     else return {w.data(), copy.data()};
   }
   void clear(cudaStream_t stream) {
-    for (DeviceArray<R>* part : {&w, &m, &v}) fill_zero(part->data(), count, stream);
+    for (DeviceBuffer<R>* part : {&w, &m, &v}) fill_zero(part->data(), count, stream);
     fill_zero(state.data(), 1, stream);
     copied(stream);
   }
@@ -32,9 +33,9 @@ struct Learned {
     return {count, w.data(), m.data(), v.data(), gradient.data(), stored, o.sgd != 0, o.beta1, o.beta2, o.eps, o.momentum,
             o.weight_decay, o.l2, o.clip, input, state.data(), scratch};
   }
-  DeviceArray<R> w, m, v, gradient;
-  DeviceArray<S> copy;
-  DeviceArray<OptimiserState> state;
+  DeviceBuffer<R> w, m, v, gradient;
+  DeviceBuffer<S> copy;
+  DeviceBuffer<OptimiserState> state;
   std::size_t count;
 };
 

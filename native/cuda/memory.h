@@ -16,13 +16,13 @@ struct Moves {
 };
 
 template <class T>
-class DeviceArray {
+class DeviceBuffer {
  public:
-  explicit DeviceArray(Moves& moves) : moves_(moves) {}
-  ~DeviceArray() { cudaFree(data_); }
-  DeviceArray(DeviceArray&& other) noexcept
+  explicit DeviceBuffer(Moves& moves) : moves_(moves) {}
+  ~DeviceBuffer() { cudaFree(data_); }
+  DeviceBuffer(DeviceBuffer&& other) noexcept
       : moves_(other.moves_), data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
-  DeviceArray& operator=(DeviceArray&&) = delete;
+  DeviceBuffer& operator=(DeviceBuffer&&) = delete;
 
   // Room for `count`; what stood here is lost where that takes more memory than there was.
   T* need(std::size_t count) {
@@ -46,12 +46,12 @@ class DeviceArray {
 
 // Host memory that the device copies from and to by itself.
 template <class T>
-class PinnedArray {
+class PinnedBuffer {
  public:
-  PinnedArray() = default;
-  ~PinnedArray() { cudaFreeHost(data_); }
-  PinnedArray(const PinnedArray&) = delete;
-  PinnedArray& operator=(const PinnedArray&) = delete;
+  PinnedBuffer() = default;
+  ~PinnedBuffer() { cudaFreeHost(data_); }
+  PinnedBuffer(const PinnedBuffer&) = delete;
+  PinnedBuffer& operator=(const PinnedBuffer&) = delete;
 
   T* need(std::size_t count) {
     if (count <= count_) return data_;
@@ -104,11 +104,13 @@ class Flag {
 
 template <class T>
 void to_device(T* to, const T* from, std::size_t count, cudaStream_t stream) {
-  if (count > 0) check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyHostToDevice, stream), "copying to the device");
+  if (count > 0)
+    check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyHostToDevice, stream), "copying to the device");
 }
 template <class T>
 void to_host(T* to, const T* from, std::size_t count, cudaStream_t stream) {
-  if (count > 0) check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "copying from the device");
+  if (count > 0)
+    check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "copying from the device");
 }
 template <class T>
 void fill_zero(T* to, std::size_t count, cudaStream_t stream) {

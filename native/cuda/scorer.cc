@@ -60,7 +60,7 @@ class Scorer : public AnyScorer {
   }
   void score_rows(const void* x, int rows, void* score) override {
     const std::size_t d = inputs_;
-    DeviceArray<R> out(bench_.moves);
+    DeviceBuffer<R> out(bench_.moves);
     for (int first = 0; first < rows; first += kEvents) {
       const int count = std::min(kEvents, rows - first);
       to_device(rows_.need(count * d), static_cast<const R*>(x) + first * d, count * d, stream_);
@@ -74,15 +74,15 @@ class Scorer : public AnyScorer {
   // What a chunk gives, on its way to the host.
   struct Result {
     explicit Result(Moves& moves) : device(moves) {}
-    DeviceArray<R> device;
-    PinnedArray<R> host;
+    DeviceBuffer<R> device;
+    PinnedBuffer<R> host;
     Flag done;
     int count = 0;
     R* to = nullptr;
   };
 
   template <class T>
-  void send(DeviceArray<T>& to, const T* from, std::size_t count) {
+  void send(DeviceBuffer<T>& to, const T* from, std::size_t count) {
     to_device(to.need(count), from, count, stream_);
     stream_.wait();
   }
@@ -176,9 +176,9 @@ class Scorer : public AnyScorer {
   bool prepares_;
   FeatureShape features_{};
   std::unique_ptr<Encoder<S>> encoder_;
-  DeviceArray<R> weights_;
-  DeviceArray<S> stored_;
-  DeviceArray<R> stack_weights_, mean_, matrix_, bias_, rows_, centred_, prepared_, reps_;
+  DeviceBuffer<R> weights_;
+  DeviceBuffer<S> stored_;
+  DeviceBuffer<R> stack_weights_, mean_, matrix_, bias_, rows_, centred_, prepared_, reps_;
   std::array<std::unique_ptr<EventSet<R>>, 2> sets_;
   std::array<std::unique_ptr<Result>, 2> results_;
 };

@@ -1,5 +1,5 @@
-// Events to anomaly scores on the device (model/scorer.h): two sets of events, so that one goes up and becomes rows while the
-// other is computed on.
+// Events to anomaly scores on the device (model/scorer.h): two sets of events, so that one goes up and becomes rows while
+// the other is computed on.
 #pragma once
 #include <memory>
 

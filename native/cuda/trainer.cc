@@ -26,8 +26,8 @@ int loss_place(const char* name) {
 }
 
 template <class S>
-Contrast<S> ContrastMemory<S>::make(int loss, const LossWeights& weights, double temperature, int total, int first, int count,
-                                    int d, bool gradient, Scratch scratch) {
+Contrast<S> ContrastMemory<S>::make(int loss, const LossWeights& weights, double temperature, int total, int first,
+                                    int count, int d, bool gradient, Scratch scratch) {
   const LossInfo& info = loss_info(loss);
   const int views = info.uses_anomalous ? 3 : 2;
   if (total == 1 && info.denominator == Denominator::kWithoutPositive)
@@ -85,11 +85,20 @@ class Trainer : public AnyTrainer {
   using R = Real<S>;
 
   explicit Trainer(const device::TrainerConfig& config)
-      : bench_(widest_sums(config.encoder)), encoder_(config.encoder, bench_), loss_(loss_place(config.loss)),
-        weights_{config.invariance, config.anomaly}, temperature_(config.temperature), optimiser_(config.optimiser),
+      : bench_(widest_sums(config.encoder)),
+        encoder_(config.encoder, bench_),
+        loss_(loss_place(config.loss)),
+        weights_{config.invariance, config.anomaly},
+        temperature_(config.temperature),
+        optimiser_(config.optimiser),
         features_{config.encoder.features, config.encoder.pt_log != 0, config.encoder.pt_scale},
-        learned_(bench_.moves, config.encoder.weights), tables_(bench_.moves), sets_{EventSet<R>(bench_.moves), EventSet<R>(bench_.moves)},
-        contrast_(bench_.moves), reps_(bench_.moves), dreps_(bench_.moves), dx_(bench_.moves) {
+        learned_(bench_.moves, config.encoder.weights),
+        tables_(bench_.moves),
+        sets_{EventSet<R>(bench_.moves), EventSet<R>(bench_.moves)},
+        contrast_(bench_.moves),
+        reps_(bench_.moves),
+        dreps_(bench_.moves),
+        dx_(bench_.moves) {
     if (config.ranks > 1) group_ = std::make_unique<Group>(config.rank, config.ranks, config.group);
     result_.need(1);
     learned_.clear(stream_);
@@ -204,7 +213,8 @@ class Trainer : public AnyTrainer {
     const std::size_t numbers = std::size_t(tokens.events) * encoder_.rep_row();
     encoder_.reserve(tokens.rows.capacity, tokens.events, update);
     R *reps = reps_.need(std::max<std::size_t>(numbers, 1)), *dreps = dreps_.need(std::max<std::size_t>(numbers, 1));
-    const Contrast<S> c = contrast_.make(loss_, weights_, temperature_, batch.total, batch.first, tokens.batch, d, update, bench_.scratch);
+    const Contrast<S> c =
+        contrast_.make(loss_, weights_, temperature_, batch.total, batch.first, tokens.batch, d, update, bench_.scratch);
     const StepInput* input = set.send_input(rate, stream_);
     const bool drops = drop && update && encoder_.shape().keep_threshold > 0;
     const auto record = [&](cudaStream_t stream) {
@@ -251,16 +261,17 @@ class Trainer : public AnyTrainer {
     encoder_.reserve(tokens.rows.capacity, tokens.events, false);
     R* reps = reps_.need(std::max<std::size_t>(numbers, 1));
     set.pad(tokens, stream_);
-    encoder_.forward(learned_.weights(), {tokens, set.x()}, encoder_.shape().head_layers, false, nullptr, nullptr, reps, stream_);
+    encoder_.forward(learned_.weights(), {tokens, set.x()}, encoder_.shape().head_layers, false, nullptr, nullptr, reps,
+                     stream_);
     to_host(out, reps, numbers, stream_);
     stream_.wait();
   }
 
-  void fetch(void* out, const DeviceArray<R>& from) {
+  void fetch(void* out, const DeviceBuffer<R>& from) {
     to_host(static_cast<R*>(out), from.data(), learned_.count, stream_);
     stream_.wait();
   }
-  void send(DeviceArray<R>& to, const void* from) {
+  void send(DeviceBuffer<R>& to, const void* from) {
     to_device(to.data(), static_cast<const R*>(from), learned_.count, stream_);
     stream_.wait();
   }
@@ -282,8 +293,8 @@ class Trainer : public AnyTrainer {
   std::array<EventSet<R>, 2> sets_;
   int now_ = 0;
   ContrastMemory<S> contrast_;
-  DeviceArray<R> reps_, dreps_, dx_;
-  PinnedArray<Result> result_;
+  DeviceBuffer<R> reps_, dreps_, dx_;
+  PinnedBuffer<Result> result_;
   Graphs graphs_;
   std::unique_ptr<Group> group_;
 };

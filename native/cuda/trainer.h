@@ -27,9 +27,9 @@ struct ContrastMemory {
   // For the loss at a place of kLosses on rows first .. first + count - 1 of `total`; z and dz are here.
   Contrast<S> make(int loss, const LossWeights& weights, double temperature, int total, int first, int count, int d,
                    bool gradient, Scratch scratch);
-  DeviceArray<R> z, dz, norm, top, weight, statistics;
-  DeviceArray<S> unit;
-  DeviceArray<double> value;
+  DeviceBuffer<R> z, dz, norm, top, weight, statistics;
+  DeviceBuffer<S> unit;
+  DeviceBuffer<double> value;
 };
 // All passes; group may be null.
 template <class S>
