@@ -282,7 +282,7 @@ struct Contrast {
   int loss;  // place in kLosses (loss/list.h)
   Real<S> inverse_temperature;
   LossWeights weights;
-  const Real<S>* z;   // [views, total, d]; of the third view only own rows are read
+  const Real<S>* z;   // [views, total, d]; of the third view, and without a denominator of all, only own rows are read
   Real<S>* dz;        // [views, count, d], own rows; null for the value alone
   // working memory
   S* unit;            // [views, total, padded(d)]
@@ -290,12 +290,12 @@ struct Contrast {
   Real<S>*top, *weight;  // [2, total]: own rows after contrast_rows; all rows before contrast_spread
   Real<S>* statistics;   // statistics_size(): partial maxima and sums
   double* value;      // [1]: this rank's share of the loss
-  Scratch scratch;
+  Scratch scratch;    // partial_bytes(1)
 
   static constexpr int padded(int d) { return (d + 31) / 32 * 32; }
   // Columns are split so many ways, that few rows keep a device busy.
   static int splits(int total, int count);
-  static std::size_t statistics_size(int total, int count) { return std::size_t{2} * 2 * count * (splits(total, count) + 1); }
+  static std::size_t statistics_size(int total, int count) { return std::size_t{2} * 2 * count * splits(total, count); }
 };
 template <class S>
 void contrast_units(const Contrast<S>&, cudaStream_t);       // unit, norm of all rows
