@@ -69,7 +69,6 @@ struct Plan {
   int matrices, rows;  // how many matrices, and kinds of rows
   bool dropout;
   int pool;          // bytes
-  bool wide;         // units lie as wide loads and stores want them
   Real<S> scale;     // of logits
   Real<S> kept;      // factor of what dropout keeps
 
@@ -111,34 +110,39 @@ struct Lanes {
   }
 };
 
-// Rows [n, width] of memory, `row` apart; `wide`: each unit lies as a wide load wants it.
-template <class S>
+// Rows [n, width] of memory, `row` apart; kWide: each unit lies as wide loads and stores want it.
+template <class S, bool kWide>
 struct Matrix {
   using R = Real<std::remove_const_t<S>>;
   S* data;
   std::ptrdiff_t row;
-  bool wide;
 
   __device__ Four<R> load(int i, int column, int width) const {
     const S* from = data + i * row + column;
-    if (wide) return load_four(from);
-    Four<R> v{};
-    for (int k = 0; k < kUnit; ++k)
-      if (column + k < width) v.x[k] = real(from[k]);
-    return v;
+    if constexpr (kWide) {
+      return load_four(from);
+    } else {
+      Four<R> v{};
+      for (int k = 0; k < kUnit; ++k)
+        if (column + k < width) v.x[k] = real(from[k]);
+      return v;
+    }
   }
   __device__ void store(int i, int column, int width, const Four<R>& v) const {
     S* to = data + i * row + column;
-    if (wide) return store_four(to, v);
-    for (int k = 0; k < kUnit; ++k)
-      if (column + k < width) to[k] = stored<S>(v.x[k]);
+    if constexpr (kWide) {
+      store_four(to, v);
+    } else {
+      for (int k = 0; k < kUnit; ++k)
+        if (column + k < width) to[k] = stored<S>(v.x[k]);
+    }
   }
 };
 
 // Units first .. of `kCount` matrices to rows in shared memory; zeros behind the last column. One of several loads before
 // the first store, as the memory is far.
-template <int kCount, class S>
-__device__ inline void stage(const Matrix<const S> (&from)[kCount], int n, int first, int units, int width, int lane,
+template <int kCount, class S, bool kWide>
+__device__ inline void stage(const Matrix<const S, kWide> (&from)[kCount], int n, int first, int units, int width, int lane,
                              S* const (&to)[kCount], int stride) {
   const int left = ceil_div(width, kUnit) - first, count = left < units ? left : units;
   const Lanes lanes(lane, count);
@@ -191,9 +195,9 @@ __device__ inline void products(const S* a, const S* b, int n, int units, int st
 }
 
 // out_i = factor sum_j m[i][j] x_j, or of m[j][i] where transposed, for the staged units of x; two rows a lane at once.
-template <bool kTransposed, class S>
+template <bool kTransposed, class S, bool kWide>
 __device__ inline void combine(const Real<S>* m, int m_row, const S* x, int n, int first, int units, int stride, int width,
-                               Real<S> factor, int lane, const Matrix<S>& out) {
+                               Real<S> factor, int lane, const Matrix<S, kWide>& out) {
   using R = Real<S>;
   const int left = ceil_div(width, kUnit) - first, count = left < units ? left : units;
   const Lanes lanes(lane, count);
@@ -285,6 +289,10 @@ __device__ inline void zero_behind(const Rows& rows, std::ptrdiff_t columns, S* 
 
 // ---- kernels ----------------------------------------------------------------------------------------------------------
 
+// Blocks that share a multiprocessor's registers: where nothing is said, the compiler spills some for one block more.
+template <class S, int kMatrices>
+constexpr int kResident = sizeof(S) == 8 ? 4 : kMatrices == 1 ? 6 : 5;
+
 // Which event and head a warp has, and where its pool lies.
 struct Task {
   int lane, event, head, first, n;
@@ -302,13 +310,12 @@ struct Task {
   }
 };
 
-template <class S>
-__global__ void __launch_bounds__(kWarps* kWarp)
+template <class S, bool kWide>
+__global__ void __launch_bounds__(kWarps* kWarp, kResident<S, 1>)
     attention_kernel(const Attention<S> a, const Plan<S> plan) {
   using R = Real<S>;
   zero_behind(a.tokens.rows, a.d, a.out);
   const Task task(a.tokens, a.heads, plan.pool);
-  const bool wide = plan.wide;
   const int n = task.n, lane = task.lane, d = a.d, width = d / a.heads;
   if (n == 0) return;
 
@@ -319,18 +326,18 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   S *k = q + n * stride * kUnit, *v = k + n * stride * kUnit;
   const S* base = a.qkv + std::ptrdiff_t{task.first} * 3 * d + task.head * width;
   const std::ptrdiff_t row = 3 * std::ptrdiff_t{d};
-  const Matrix<const S> from[3] = {{base, row, wide}, {base + d, row, wide}, {base + 2 * d, row, wide}};
-  const Matrix<S> out{a.out + std::ptrdiff_t{task.first} * d + task.head * width, d, wide};
+  const Matrix<const S, kWide> from[3] = {{base, row}, {base + d, row}, {base + 2 * d, row}};
+  const Matrix<S, kWide> out{a.out + std::ptrdiff_t{task.first} * d + task.head * width, d};
   const bool whole = stride == all, drops = a.dropout.threshold > 0;
   const int units = ceil_div(width, kUnit);
 
-  if (whole) stage<3, S>(from, n, 0, units, width, lane, {q, k, v}, stride);
+  if (whole) stage<3, S, kWide>(from, n, 0, units, width, lane, {q, k, v}, stride);
   const std::uint8_t* keep = nullptr;
   if (drops) keep = draw(a.dropout, task.event, a.tokens.batch, task.head, n, lane, bytes_of_keep);
   for (int u = 0; u < units; u += stride) {
     if (!whole) {
       __syncwarp();
-      stage<2, S>({from[0], from[1]}, n, u, stride, width, lane, {q, k}, stride);
+      stage<2, S, kWide>({from[0], from[1]}, n, u, stride, width, lane, {q, k}, stride);
     }
     __syncwarp();
     products(q, k, n, units - u < stride ? units - u : stride, stride, u > 0, lane, m, m_row);
@@ -343,18 +350,18 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   for (int u = 0; u < units; u += stride) {
     __syncwarp();
     if (!whole) {
-      stage<1, S>({from[2]}, n, u, stride, width, lane, {v}, stride);
+      stage<1, S, kWide>({from[2]}, n, u, stride, width, lane, {v}, stride);
       __syncwarp();
     }
-    combine<false, S>(m, m_row, v, n, u, stride, stride, width, R(1), lane, out);
+    combine<false, S, kWide>(m, m_row, v, n, u, stride, stride, width, R(1), lane, out);
   }
 }
 
 // With p before and f p after dropout, dp the gradient of the latter:
 //   dlogit = p (f dp - sum_j p f dp)
 //   dv_j = sum_i f p dout_i,  dq_i = scale sum_j dlogit k_j,  dk_j = scale sum_i dlogit q_i
-template <class S>
-__global__ void __launch_bounds__(kWarps* kWarp)
+template <class S, bool kWide>
+__global__ void __launch_bounds__(kWarps* kWarp, kResident<S, 2>)
     attention_backward_kernel(const AttentionBackward<S> a, const Plan<S> plan) {
   using R = Real<S>;
   zero_behind(a.tokens.rows, 3 * a.d, a.dqkv);
@@ -362,7 +369,6 @@ __global__ void __launch_bounds__(kWarps* kWarp)
     for (int h = 0; h < a.heads; ++h)
       zero_behind(a.tokens.rows, 1, a.dkey_bias + std::ptrdiff_t{h} * a.tokens.rows.capacity);
   const Task task(a.tokens, a.heads, plan.pool);
-  const bool wide = plan.wide;
   const int n = task.n, lane = task.lane, d = a.d, width = d / a.heads;
   if (n == 0) return;
 
@@ -373,19 +379,19 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   S *k = q + n * stride * kUnit, *v = k + n * stride * kUnit, *g = v + n * stride * kUnit;
   const std::ptrdiff_t row = 3 * std::ptrdiff_t{d}, start = task.first * row + task.head * width;
   const S* base = a.qkv + start;
-  const Matrix<const S> from[3] = {{base, row, wide}, {base + d, row, wide}, {base + 2 * d, row, wide}};
-  const Matrix<const S> dout{a.dout + std::ptrdiff_t{task.first} * d + task.head * width, d, wide};
+  const Matrix<const S, kWide> from[3] = {{base, row}, {base + d, row}, {base + 2 * d, row}};
+  const Matrix<const S, kWide> dout{a.dout + std::ptrdiff_t{task.first} * d + task.head * width, d};
   const bool whole = stride == all, drops = a.dropout.threshold > 0;
   const int units = ceil_div(width, kUnit);
   const R scale = plan.scale;
 
-  if (whole) stage<4, S>({from[0], from[1], from[2], dout}, n, 0, units, width, lane, {q, k, v, g}, stride);
+  if (whole) stage<4, S, kWide>({from[0], from[1], from[2], dout}, n, 0, units, width, lane, {q, k, v, g}, stride);
   const std::uint8_t* keep = nullptr;
   if (drops) keep = draw(a.dropout, task.event, a.tokens.batch, task.head, n, lane, bytes_of_keep);
   for (int u = 0; u < units; u += stride) {
     if (!whole) {
       __syncwarp();
-      stage<4, S>({from[0], from[1], from[2], dout}, n, u, stride, width, lane, {q, k, v, g}, stride);
+      stage<4, S, kWide>({from[0], from[1], from[2], dout}, n, u, stride, width, lane, {q, k, v, g}, stride);
     }
     __syncwarp();
     const int count = units - u < stride ? units - u : stride;
@@ -421,28 +427,29 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   for (int u = 0; u < units; u += stride) {
     if (!whole) {
       __syncwarp();
-      stage<3, S>({from[0], from[1], dout}, n, u, stride, width, lane, {q, k, g}, stride);
+      stage<3, S, kWide>({from[0], from[1], dout}, n, u, stride, width, lane, {q, k, g}, stride);
       __syncwarp();
     }
-    combine<false, S>(p, m_row, k, n, u, stride, stride, width, scale, lane, {dbase, row, wide});
-    combine<true, S>(p, m_row, q, n, u, stride, stride, width, scale, lane, {dbase + d, row, wide});
-    combine<true, S>(dp, m_row, g, n, u, stride, stride, width, R(1), lane, {dbase + 2 * d, row, wide});
+    combine<false, S, kWide>(p, m_row, k, n, u, stride, stride, width, scale, lane, {dbase, row});
+    combine<true, S, kWide>(p, m_row, q, n, u, stride, stride, width, scale, lane, {dbase + d, row});
+    combine<true, S, kWide>(dp, m_row, g, n, u, stride, stride, width, R(1), lane, {dbase + 2 * d, row});
   }
 }
 
 // ---- launches ---------------------------------------------------------------------------------------------------------
 
-template <class S>
-bool is_wide(const void* pointer) {
-  constexpr std::uintptr_t bytes = kUnit * sizeof(S) < 16 ? kUnit * sizeof(S) : 16;
-  return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
+template <class... S>
+bool all_wide(int d, int heads, const S*... pointers) {
+  const auto aligned = [](const void* pointer, std::size_t bytes) {
+    return reinterpret_cast<std::uintptr_t>(pointer) % (bytes < 16 ? bytes : 16) == 0;
+  };
+  return d / heads % kUnit == 0 && (aligned(pointers, kUnit * sizeof(S)) && ...);
 }
 
 template <class S, class Op>
-void start(const char* name, void (*kernel)(Op, Plan<S>), const Op& op, int matrices, int rows, bool wide,
-           cudaStream_t stream) {
+void start(const char* name, void (*kernel)(Op, Plan<S>), const Op& op, int matrices, int rows, cudaStream_t stream) {
   const int width = op.d / op.heads, threshold = op.dropout.threshold;
-  Plan<S> plan{matrices, rows, threshold > 0, 0, wide && width % kUnit == 0, Real<S>(1) / math::sqrt(Real<S>(width)),
+  Plan<S> plan{matrices, rows, threshold > 0, 0, Real<S>(1) / math::sqrt(Real<S>(width)),
                static_cast<Real<S>>(keep_scale(threshold))};
   plan.pool = pool_bytes(plan, op.tokens.most, width);
   const int fit = static_cast<int>(kMostShared) / plan.pool, warps = fit < kWarps ? fit : kWarps;
@@ -456,13 +463,15 @@ void start(const char* name, void (*kernel)(Op, Plan<S>), const Op& op, int matr
 
 template <class S>
 void attention(const Attention<S>& op, cudaStream_t stream) {
-  start<S>("attention", attention_kernel<S>, op, 1, 3, is_wide<S>(op.qkv) && is_wide<S>(op.out), stream);
+  const bool wide = all_wide(op.d, op.heads, op.qkv, op.out);
+  start<S>("attention", wide ? attention_kernel<S, true> : attention_kernel<S, false>, op, 1, 3, stream);
 }
 
 template <class S>
 void attention_backward(const AttentionBackward<S>& op, cudaStream_t stream) {
-  start<S>("attention backward", attention_backward_kernel<S>, op, 2, 4,
-           is_wide<S>(op.qkv) && is_wide<S>(op.dout) && is_wide<S>(op.dqkv), stream);
+  const bool wide = all_wide(op.d, op.heads, op.qkv, op.dout, op.dqkv);
+  start<S>("attention backward", wide ? attention_backward_kernel<S, true> : attention_backward_kernel<S, false>, op, 2, 4,
+           stream);
 }
 
 template void attention<float>(const Attention<float>&, cudaStream_t);
