@@ -118,6 +118,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Trainer", trainer_class(env));
   exports.Set("Autoencoder", autoencoder_class(env));
   exports.Set("Scorer", scorer_class(env));
+  exports.Set("Group", group_class(env));
   return exports;
 }
 

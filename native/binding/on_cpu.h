@@ -44,6 +44,7 @@ class CpuTrainer {
     trainer_.set_recipe(std::move(recipe));
     return {};
   }
+  void set_group(std::shared_ptr<Group> group) { trainer_.set_group(std::move(group)); }
   Status step(const TrainBatch<T>& batch, double rate, bool update, StepResult* result, std::unique_ptr<TrainBatch<T>> next) {
     return trainer_.step(ThreadPool::global(), batch, rate, update, result, std::move(next));
   }

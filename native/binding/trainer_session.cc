@@ -1,6 +1,7 @@
 #include "binding/classes.h"
 
 #include "binding/device_args.h"
+#include "binding/group.h"
 #include "binding/model_args.h"
 #include "binding/on_cpu.h"
 #include "binding/recipe_args.h"
@@ -90,9 +91,10 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
     batch.ids.assign(index.begin(), index.end());
     batch.seed = seed_of(from);
     batch.epoch = word_of(from, "epoch");
-    if (index.empty()) fail(from.Env(), "a step needs at least one event");
-    if (!from.Get("total").IsUndefined()) {  // the batch is a rank's share
-      batch.total = integer_of(from, "total", static_cast<double>(index.size()), 1 << 30);
+    const bool share = !from.Get("total").IsUndefined();
+    if (index.empty() && !share) fail(from.Env(), "a step needs at least one event");
+    if (share) {  // of a rank, which may have no event
+      batch.total = integer_of(from, "total", std::max(1.0, static_cast<double>(index.size())), 1 << 30);
       batch.first = integer_of(from, "first", 0, batch.total - static_cast<double>(index.size()));
     }
     return batch;
@@ -178,7 +180,9 @@ std::shared_ptr<AnyTrainer> make(const TrainerConfig& config, Napi::Object from)
     return std::make_shared<TypedTrainer<DeviceTrainer<T>>>(
         made_by<DeviceTrainer<T>>(from.Env(), [&](auto& out) { return DeviceTrainer<T>::make(*place, config, ranks, out); }),
         features);
-  return std::make_shared<TypedTrainer<CpuTrainer<T>>>(std::make_unique<CpuTrainer<T>>(config), features);
+  auto trainer = std::make_unique<CpuTrainer<T>>(config);
+  if (auto group = group_of(from)) trainer->set_group(std::move(group));
+  return std::make_shared<TypedTrainer<CpuTrainer<T>>>(std::move(trainer), features);
 }
 
 class TrainerSession : public Session<TrainerSession, AnyTrainer> {

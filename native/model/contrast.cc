@@ -34,7 +34,7 @@ class TiledContrast {
   TiledContrast(ThreadPool& pool, const Ops<T>& op, const LossEntry<T>& loss, const LossWeights& weights,
                 double temperature, const ContrastBatch<T>& batch, ContrastScratch<T>& scratch)
       : pool_(pool), op_(op), loss_(loss), weights_(weights), inverse_temperature_(T(1 / temperature)), batch_(batch),
-        group_(batch.group), n_(group_ ? batch.whole : batch.n), own_(batch.n),
+        group_(batch.group), n_(group_ ? batch.total : batch.n), own_(batch.n),
         first_(group_ ? share_begin(n_, group_->rank(), group_->ranks()) : 0), d_(batch.d),
         views_(loss.info.uses_anomalous ? 3 : 2), gradient_(batch.dz[0] != nullptr), gathered_(scratch.gathered) {
     const std::size_t all = 2 * static_cast<std::size_t>(n_), rows = static_cast<std::size_t>(views_) * n_;
@@ -279,7 +279,7 @@ const LossEntry<T>* find_loss(const char* name) {
 template <class T>
 Status contrast(ThreadPool& pool, const Ops<T>& op, const LossEntry<T>& loss, const LossWeights& weights,
                 double temperature, const ContrastBatch<T>& batch, ContrastScratch<T>& scratch, double* value) {
-  const int n = batch.group ? batch.whole : batch.n;
+  const int n = batch.group ? batch.total : batch.n;
   if (n < 1 || batch.d < 1) return Status::invalid("a contrastive loss needs at least one event");
   if (!(temperature > 0)) return Status::invalid("temperature must be above 0");
   if (n == 1 && loss.info.denominator == Denominator::kWithoutPositive)

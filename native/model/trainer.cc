@@ -39,7 +39,8 @@ Status Trainer<T>::step(ThreadPool& pool, const TrainBatch<T>& batch, double rat
   const DropoutKey dropout{batch.seed, batch.epoch, 0, update && config_.encoder.dropout > 0};
   ahead_.batch = {};
   if (next) maker_ahead_.begin(config_.encoder.features, recipe_, views(), *next);
-  const Status status = run(pool, views_rows_, batch.whole, dropout, rate, update, result, next && update ? maker_ahead_.tasks() : 0,
+  const int others = next && update ? maker_ahead_.tasks() : 0;
+  const Status status = run(pool, views_rows_, batch.total, dropout, rate, update, result, others,
                             [&](int task) { maker_ahead_.run(task); });
   if (status.ok() && next && update) {
     maker_ahead_.finish(ahead_.rows);
@@ -74,7 +75,7 @@ void Trainer<T>::cut_into_blocks(const ViewRows<T>& rows) {
 }
 
 template <class T>
-Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int whole, const DropoutKey& dropout, double rate,
+Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int total, const DropoutKey& dropout, double rate,
                        bool update, StepResult* result, int others, const std::function<void(int)>& meanwhile) {
   const int events = rows[0].events(), level = config_.encoder.head_layers;
   const int d = encoder_.rep_width(level), at = encoder_.rep_offset(level);
@@ -82,7 +83,7 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int whole, con
   ensure_packed(pool, update);
   cut_into_blocks(rows);
   const int blocks = static_cast<int>(blocks_.size());
-  ContrastBatch<T> contrasted{events, d, {}, {}, group_.get(), whole};
+  ContrastBatch<T> contrasted{events, d, {}, {}, group_.get(), total};
   const std::size_t room = static_cast<std::size_t>(std::max(events, 1)) * d;  // a rank may have none
   for (int v = 0; v < views(); ++v) {
     contrasted.z[v] = z_[v].need(room);

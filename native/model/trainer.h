@@ -84,11 +84,12 @@ class Trainer {
     return {views[block.view], config_.encoder.features.count, block.first, block.last};
   }
   bool is_share(const TrainBatch<T>& batch) const {
-    const int r = group_->rank(), ranks = group_->ranks(), first = share_begin(batch.whole, r, ranks);
-    return batch.whole > 0 && batch.events.events() == share_begin(batch.whole, r + 1, ranks) - first;
+    const int r = group_->rank(), ranks = group_->ranks(), first = share_begin(batch.total, r, ranks);
+    return batch.total > 0 && batch.first == first &&
+           batch.events.events() == share_begin(batch.total, r + 1, ranks) - first;
   }
   void cut_into_blocks(const ViewRows<T>& views);
-  Status run(ThreadPool& pool, const ViewRows<T>& views, int whole, const DropoutKey& dropout, double rate, bool update,
+  Status run(ThreadPool& pool, const ViewRows<T>& views, int total, const DropoutKey& dropout, double rate, bool update,
              StepResult* result, int others, const std::function<void(int)>& meanwhile);
 
   TrainerConfig config_;

@@ -17,7 +17,6 @@ struct TrainBatch {
   std::vector<std::uint32_t> ids;
   std::uint64_t seed = 0;
   std::uint32_t epoch = 0;
-  int whole = 0;  // events of all ranks together, of which these are one rank's; 0 where there is one rank
   // Of a rank's share: how many events stand before it in the batch of all ranks, and how many that has. 0, 0 of one rank.
   std::int32_t first = 0, total = 0;
 

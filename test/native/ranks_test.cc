@@ -115,14 +115,17 @@ struct Trained {
   std::vector<double> seen;
 };
 
-// Events first .. last-1 of a batch of `whole`.
+// Events first .. last-1 of a batch, of a rank's share where it has a `total`.
 template <class T>
-std::unique_ptr<TrainBatch<T>> share_of(const EventColumns<T>& events, int first, int last, int whole,
+std::unique_ptr<TrainBatch<T>> share_of(const EventColumns<T>& events, int first, int last, int total,
                                         std::uint32_t epoch) {
   auto batch = std::make_unique<TrainBatch<T>>();
   batch->seed = 42;
   batch->epoch = epoch;
-  batch->whole = whole;
+  if (total > 0) {
+    batch->first = first;
+    batch->total = total;
+  }
   batch->events.append(events, first, last);
   for (int i = first; i < last; ++i) batch->ids.push_back(static_cast<std::uint32_t>(i) + 1000);
   return batch;
