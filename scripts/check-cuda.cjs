@@ -126,6 +126,17 @@ function checkOpens({ folder, library }) {
   else problems.push(`opening it: ${told || `ends with ${signal ?? status}`}`);
 }
 
+/** What a user of a machine without a GPU gets to read. */
+function checkDoctor(library) {
+  if (!fs.existsSync(path.join(root, 'build', 'cmake', 'Release', 'anomalyclr.node'))) return;
+  const doctor = path.join(root, 'bin', 'anomalyclr.mjs');
+  const env = { ...process.env, ANOMALYCLR_CUDA_LIBRARY: library };
+  const { cuda } = JSON.parse(output(process.execPath, [doctor, 'doctor', '--json'], { env }));
+  if (cuda?.available) say(`doctor: ${cuda.name}`);
+  else if (!cuda?.why || cuda.why.includes('\n')) problems.push('doctor does not say in one line why CUDA is off');
+  else say(`doctor: ${cuda.why}`);
+}
+
 function main() {
   let built;
   try {
@@ -141,6 +152,7 @@ function main() {
   checkCode(built);
   checkSymbols(built.library);
   checkOpens(built);
+  checkDoctor(built.library);
   for (const problem of problems) console.error(`check:cuda: ${problem}`);
   const size = (fs.statSync(built.library).size / 2 ** 20).toFixed(1);
   say(
