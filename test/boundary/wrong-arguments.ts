@@ -16,12 +16,12 @@ export async function outcome(run: () => unknown): Promise<'error' | 'value'> {
   }
 }
 
-async function refused(what: string, run: () => unknown): Promise<void> {
+export async function refused(what: string, run: () => unknown): Promise<void> {
   assert.equal(await outcome(run), 'error', `${what} was taken`);
 }
 
 /** The good argument is taken, before and after all that is wrong. */
-async function meet(call: Call): Promise<void> {
+export async function meet(call: Call): Promise<void> {
   assert.equal(await outcome(() => call.run(call.good())), 'value');
   await refused('nothing', () => (call.run as () => unknown)());
   for (const wrong of object.wrong({})) await refused(told(wrong), () => call.run(wrong));
