@@ -128,7 +128,8 @@ function checkOpens({ folder, library }) {
 
 /** What a user of a machine without a GPU gets to read. */
 function checkDoctor(library) {
-  if (!fs.existsSync(path.join(root, 'build', 'cmake', 'Release', 'anomalyclr.node'))) return;
+  if (!['build/cmake/Release/anomalyclr.node', 'dist/.built'].every(file => fs.existsSync(path.join(root, file))))
+    return;
   const doctor = path.join(root, 'bin', 'anomalyclr.mjs');
   const env = { ...process.env, ANOMALYCLR_CUDA_LIBRARY: library };
   const { cuda } = JSON.parse(output(process.execPath, [doctor, 'doctor', '--json'], { env }));
