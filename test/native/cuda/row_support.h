@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cuda/kernels/ops.h"
+#include "cuda/launch.h"
 #include "device_array.h"
 #include "kernels/targets.h"
 #include "support.h"
