@@ -1,79 +1,25 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { openEngine } from '../../src/engine/index.js';
-import type { Engine } from '../../src/engine/engine.js';
 import { loadCheckpoint } from '../../src/model/checkpoint.js';
 import { encoderLayout } from '../../src/model/layout.js';
-import { presets } from '../../src/config/recipe.js';
-import { readAll } from '../../src/read/index.js';
-import { trainContrastive } from '../../src/train/contrastive.js';
-import { MetricsLog } from '../../src/train/log.js';
-import { mkdir } from 'node:fs/promises';
-import { sample } from '../support/cli.js';
+import { smallEncoder, trainWith as train } from '../support/training.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-diverge-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const encoder = {
-  features: 7,
-  ptFeature: 'log',
-  ptScale: 30,
-  mask: 'hard',
-  width: 8,
-  heads: 2,
-  layers: 1,
-  feedForward: 8,
-  output: 8,
-  headLayers: 1,
-  headNorm: false,
-  dropout: 0,
-} as const;
-
-/** Trains with an engine whose loss is what `spoil` makes of the step's number and its loss. */
-async function trainWith(name: string, spoil: (step: number, loss: number) => number) {
-  const engine = await openEngine({ engine: 'native', threads: 1 });
-  const { batch: events } = await readAll([sample('background_train')], { onBadEvent: 'fail', maxEvents: 640 });
-  const spoiled: Engine = {
-    ...engine,
-    contrastive(config, recipe) {
-      const model = engine.contrastive(config, recipe);
-      let step = 0;
-      return {
-        ...model,
-        async step(request) {
-          const result = await model.step(request);
-          return { ...result, loss: spoil(++step, result.loss) };
-        },
-      };
-    },
-  };
-  const run = path.join(folder, name);
-  await mkdir(path.join(run, 'checkpoint'), { recursive: true });
-  const all = Int32Array.from({ length: events.count }, (_, i) => i);
-  return trainContrastive(
-    {
-      config: { ...encoder, precision: 'f32', loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
-      recipe: presets['default'],
-      seed: 1,
-      epochs: 20,
-      batch: 32,
-      learningRate: 1e-3,
-      schedule: 'constant',
-      warmup: 0,
-      patience: 0,
-      checkpointEvery: 4,
-    },
-    {
-      engine: spoiled,
-      events,
-      training: all.slice(64),
-      validation: all.slice(0, 64),
-      folder: run,
-      openLog: keep => MetricsLog.open(path.join(run, 'metrics.jsonl'), keep),
-    },
-  );
-}
+/** Trains with a model whose loss is what `spoil` makes of the step's number and its loss. */
+const trainWith = (name: string, spoil: (step: number, loss: number) => number) =>
+  train(path.join(folder, name), model => {
+    let step = 0;
+    return {
+      ...model,
+      async step(request) {
+        const result = await model.step(request);
+        return { ...result, loss: spoil(++step, result.loss) };
+      },
+    };
+  });
 
 test.each([NaN, Infinity])(
   'a loss of %d stops the run with the step, the last good checkpoint and a hint',
@@ -81,7 +27,7 @@ test.each([NaN, Infinity])(
     await expect(trainWith(`bad${bad}`, (step, loss) => (step === 11 ? bad : loss))).rejects.toThrow(
       /training stopped at step 11: the loss is (NaN|Infinity); the last good checkpoint is of step 8 .*--learning-rate/,
     );
-    const checkpoint = await loadCheckpoint(path.join(folder, `bad${bad}`), encoderLayout(encoder));
+    const checkpoint = await loadCheckpoint(path.join(folder, `bad${bad}`), encoderLayout(smallEncoder));
     expect(checkpoint?.progress.step).toBe(8);
     expect(checkpoint?.weights.every(Number.isFinite)).toBe(true);
   },

@@ -1,0 +1,59 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { presets } from '../../src/config/recipe.js';
+import type { ContrastiveModel, Engine } from '../../src/engine/engine.js';
+import { openEngine } from '../../src/engine/index.js';
+import { readAll } from '../../src/read/index.js';
+import { trainContrastive, type TrainedEncoder } from '../../src/train/contrastive.js';
+import { MetricsLog } from '../../src/train/log.js';
+import { sample } from './cli.js';
+
+export const smallEncoder = {
+  features: 7,
+  ptFeature: 'log',
+  ptScale: 30,
+  mask: 'hard',
+  width: 8,
+  heads: 2,
+  layers: 1,
+  feedForward: 8,
+  output: 8,
+  headLayers: 1,
+  headNorm: false,
+  dropout: 0,
+} as const;
+
+/** Trains in a folder, or goes on there, with an engine whose model is what `spoil` makes of it; a checkpoint every 4 steps. */
+export async function trainWith(
+  run: string,
+  spoil: (model: ContrastiveModel) => ContrastiveModel,
+  epochs = 20,
+): Promise<TrainedEncoder> {
+  const engine = await openEngine({ engine: 'native', threads: 1 });
+  const { batch: events } = await readAll([sample('background_train')], { onBadEvent: 'fail', maxEvents: 640 });
+  const spoiled: Engine = { ...engine, contrastive: (config, recipe) => spoil(engine.contrastive(config, recipe)) };
+  await mkdir(path.join(run, 'checkpoint'), { recursive: true });
+  const all = Int32Array.from({ length: events.count }, (_, i) => i);
+  return trainContrastive(
+    {
+      config: { ...smallEncoder, precision: 'f32', loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
+      recipe: presets['default'],
+      seed: 1,
+      epochs,
+      batch: 32,
+      learningRate: 1e-3,
+      schedule: 'constant',
+      warmup: 0,
+      patience: 0,
+      checkpointEvery: 4,
+    },
+    {
+      engine: spoiled,
+      events,
+      training: all.slice(64),
+      validation: all.slice(0, 64),
+      folder: run,
+      openLog: keep => MetricsLog.open(path.join(run, 'metrics.jsonl'), keep),
+    },
+  );
+}
