@@ -23,7 +23,7 @@ struct AddObjects {
     int left = kMaxObjects - event.size() - (present[Kind::kMet] == 0 ? 1 : 0);
     for (int k = 0; k < 3; ++k) {
       most[k] = static_cast<int>(p[k]);
-      for (const int bound : {capacity(kVisibleKinds[k]) - present[kVisibleKinds[k]], left})
+      for (const int bound : {capacity(visible_kind(k)) - present[visible_kind(k)], left})
         most[k] = bound < 0 ? 0 : bound < most[k] ? bound : most[k];
       count[k] = random.integer(most[k]);
       left -= count[k];
@@ -41,7 +41,7 @@ struct AddObjects {
     T px = 0, py = 0;
     for (int i = 0; i < total; ++i) {
       Object<T> o;
-      o.kind = kVisibleKinds[(i >= count[0]) + (i >= count[0] + count[1])];
+      o.kind = visible_kind((i >= count[0]) + (i >= count[0] + count[1]));
       const T threshold = T(min_pt(o.kind)), eta_limit = max_abs_eta<T>(o.kind);
       o.pt = random.uniform(threshold, largest > threshold ? largest : threshold);
       o.eta = random.uniform(-eta_limit, eta_limit);

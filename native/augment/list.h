@@ -18,7 +18,7 @@ struct TypeList {
   static constexpr int count = sizeof...(Items);
   // Calls visit(index, Item{}) for each.
   template <class Visit>
-  static void each(Visit&& visit) {
+  ACLR_HD static void each(Visit&& visit) {
     int i = 0;
     (visit(i++, Items{}), ...);
   }

@@ -16,7 +16,8 @@ struct Redistribute {
 
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double*, Random& random) {
-    for (const Kind kind : kVisibleKinds) {
+    for (int k = 0; k < 3; ++k) {
+      const Kind kind = visible_kind(k);
       int member[kMaxObjects], n = 0;
       T sum = 0;
       for (int i = 0; i < event.size(); ++i)

@@ -18,7 +18,7 @@ struct SplitCollinear {
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
     const int size = event.size();  // children are not split again
     for (int k = 0; k < 3; ++k) {
-      const Kind kind = kVisibleKinds[k];
+      const Kind kind = visible_kind(k);
       int parents = event.room(kind) < static_cast<int>(p[k]) ? event.room(kind) : static_cast<int>(p[k]);
       for (int i = 0; i < size && parents > 0; ++i) {
         if (event[i].kind != kind) continue;

@@ -13,6 +13,9 @@ namespace aclr {
 // As wide as a float, so that vector loops need no conversion.
 enum class Kind : std::int32_t { kEmpty = 0, kMet = 1, kElectron = 2, kMuon = 3, kJet = 4 };
 inline constexpr Kind kVisibleKinds[] = {Kind::kElectron, Kind::kMuon, Kind::kJet};
+// The k-th of them, on a device too.
+ACLR_HD constexpr Kind visible_kind(int k) { return static_cast<Kind>(static_cast<int>(Kind::kElectron) + k); }
+static_assert(visible_kind(1) == kVisibleKinds[1] && visible_kind(2) == kVisibleKinds[2]);
 
 // The most objects that an event may have: room for what augmentations add to the 19 of ADC2021.
 inline constexpr int kMaxObjects = 64;

@@ -10,7 +10,7 @@
 #include "core/buffer.h"
 #include "core/status.h"
 #include "core/thread_pool.h"
-#include "model/features.h"
+#include "core/features.h"
 #include "model/linear.h"
 
 namespace aclr {

@@ -6,7 +6,7 @@ const pi = f(Math.PI);
 const angle = new Float32Array(2); // sine, cosine
 
 /**
- * From events in GeV and radians to the rows that the encoder reads, as native/model/features.h writes them, to the bit:
+ * From events in GeV and radians to the rows that the encoder reads, as native/core/features.h writes them, to the bit:
  *
  *     [pt', eta/4, phi/pi, isMET, isElectron, isMuon, isJet]            7 features
  *     [pt', eta/4, sin phi, cos phi, isMET, isElectron, isMuon, isJet]  8 features

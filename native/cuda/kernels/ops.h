@@ -254,7 +254,7 @@ class Dense {
   Dense(const Dense&) = delete;
   Dense& operator=(const Dense&) = delete;
 
-  // In words: "cuBLASLt 13.1" or "own kernels".
+  // In words: "cuBLASLt 13.1" or "own kernels", and why where a library was named.
   const char* describe() const;
   // (S, C) = (float, float), (double, double), (bf16, bf16), (bf16, float). Split sums of long k use `scratch`.
   template <class S, class C>
@@ -263,7 +263,7 @@ class Dense {
 
  private:
   struct Library;
-  Library* library_;  // null: own kernels
+  Library* library_;
 };
 
 // Our own kernels, whatever libraries there are.
@@ -336,7 +336,7 @@ struct Views {
 template <class R>
 void make_views(const Views<R>&, cudaStream_t);
 
-// Rows of features (model/features.h) of such objects.
+// Rows of features (core/features.h) of such objects.
 struct TokenCounts {
   std::int32_t tokens, most;  // rows in all, and of the largest event
 };

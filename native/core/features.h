@@ -5,6 +5,7 @@
 // with pt = 0 (a MET that balances) is an empty slot to the mask and makes no row.
 #pragma once
 #include "core/event.h"
+#include "core/host_device.h"
 #include "core/math.h"
 
 namespace aclr {
@@ -17,17 +18,19 @@ struct FeatureConfig {
   double pt_scale = 40;  // GeV
 };
 
-// Appends rows for `event` at `rows`; returns how many.
+// Makes rows of single objects.
 template <class T>
-int write_features(const FeatureConfig& config, const Event<T>& event, T* rows) {
-  const T log_scale = T(1) / math::log1p(T(config.pt_scale)), scale = T(1) / T(config.pt_scale);
-  int written = 0;
-  for (const Object<T>& o : event) {
-    if (!(o.pt > T(0))) continue;
-    T* x = rows + written++ * config.count;
-    *x++ = config.pt == PtFeature::kLog ? math::log1p(o.pt) * log_scale : o.pt * scale;
+class FeatureRow {
+ public:
+  ACLR_HD explicit FeatureRow(const FeatureConfig& config)
+      : count_(config.count), log_(config.pt == PtFeature::kLog), log_scale_(T(1) / math::log1p(T(config.pt_scale))),
+        scale_(T(1) / T(config.pt_scale)) {}
+
+  ACLR_HD static bool has(const Object<T>& o) { return o.pt > T(0); }
+  ACLR_HD void write(const Object<T>& o, T* x) const {
+    *x++ = log_ ? math::log1p(o.pt) * log_scale_ : o.pt * scale_;
     *x++ = o.eta * T(0.25);
-    if (config.count == 8) {
+    if (count_ == 8) {
       math::sin_cos(o.phi, x[0], x[1]);
       x += 2;
     } else {
@@ -35,6 +38,20 @@ int write_features(const FeatureConfig& config, const Event<T>& event, T* rows) 
     }
     for (const Kind kind : {Kind::kMet, Kind::kElectron, Kind::kMuon, Kind::kJet}) *x++ = o.kind == kind ? T(1) : T(0);
   }
+
+ private:
+  int count_;
+  bool log_;
+  T log_scale_, scale_;
+};
+
+// Appends rows for `event` at `rows`; returns how many.
+template <class T>
+int write_features(const FeatureConfig& config, const Event<T>& event, T* rows) {
+  const FeatureRow<T> row(config);
+  int written = 0;
+  for (const Object<T>& o : event)
+    if (row.has(o)) row.write(o, rows + written++ * config.count);
   return written;
 }
 
