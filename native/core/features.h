@@ -23,12 +23,12 @@ template <class T>
 class FeatureRow {
  public:
   ACLR_HD explicit FeatureRow(const FeatureConfig& config)
-      : count_(config.count), log_(config.pt == PtFeature::kLog), log_scale_(T(1) / math::log1p(T(config.pt_scale))),
-        scale_(T(1) / T(config.pt_scale)) {}
+      : count_(config.count), log_(config.pt == PtFeature::kLog),
+        scale_(T(1) / (log_ ? math::log1p(T(config.pt_scale)) : T(config.pt_scale))) {}
 
   ACLR_HD static bool has(const Object<T>& o) { return o.pt > T(0); }
   ACLR_HD void write(const Object<T>& o, T* x) const {
-    *x++ = log_ ? math::log1p(o.pt) * log_scale_ : o.pt * scale_;
+    *x++ = (log_ ? math::log1p(o.pt) : o.pt) * scale_;
     *x++ = o.eta * T(0.25);
     if (count_ == 8) {
       math::sin_cos(o.phi, x[0], x[1]);
@@ -42,7 +42,7 @@ class FeatureRow {
  private:
   int count_;
   bool log_;
-  T log_scale_, scale_;
+  T scale_;
 };
 
 // Appends rows for `event` at `rows`; returns how many.
