@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { loadAddon, packageRoot, type Addon, type NativePlace } from '../../src/addon.js';
+import { loadAddon, type NativePlace } from '../../src/addon.js';
+import { addonOn, builtLibrary as built, fake } from '../support/device.js';
 import { calls } from './calls.js';
 import type { Scenarios } from './child.js';
 import { array, object, text, told, whole } from './fields.js';
@@ -10,30 +11,7 @@ import { fuzz } from './fuzz.js';
 import * as samples from './samples.js';
 import { meet, outcome, refused } from './wrong-arguments.js';
 
-const built = (name: string): string => path.join(packageRoot(), 'build', 'cmake', 'Release', `lib${name}_emulated.so`);
-/** test/native/fake_device.cc, which the C++ tests bring. */
-export const fake = built('fake_good');
 const cuda = { device: 'cuda', library: fake } as const;
-
-/** The addon with everything on a device that can be. */
-function addonOn(place: NativePlace): Addon {
-  const addon: any = loadAddon();
-  const classOn = (name: string): unknown =>
-    class {
-      constructor(config: object) {
-        return new addon[name](typeof config === 'object' && config !== null ? { ...config, ...place } : config);
-      }
-    };
-  const callOn = (name: string) => (argument: object | null) =>
-    addon[name](typeof argument === 'object' && argument !== null ? { ...argument, ...place } : argument);
-  return {
-    ...addon,
-    ...Object.fromEntries(['Trainer', 'Autoencoder', 'Scorer'].map(name => [name, classOn(name)])),
-    ...Object.fromEntries(
-      ['augment', 'augmentNow', 'contrastiveLoss', 'contrastiveLossNow'].map(name => [name, callOn(name)]),
-    ),
-  };
-}
 
 /** Calls that reach a device. */
 function callsOn(place: NativePlace): ReturnType<typeof calls> {
@@ -192,6 +170,3 @@ export const scenarios: Scenarios = {
     await refused('bf16', () => new addon.Autoencoder({ ...samples.autoencoderConfig(), precision: 'bf16', ...cuda }));
   },
 };
-
-/** Whether the C++ tests were built, without which there is no fake. */
-export const hasFake = existsSync(fake);

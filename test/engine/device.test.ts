@@ -1,16 +1,13 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { packageRoot } from '../../src/addon.js';
 import { presets } from '../../src/config/recipe.js';
 import { describeCuda } from '../../src/engine/cuda.js';
 import { openEngine, type EngineChoice } from '../../src/engine/index.js';
 import { DeviceError, UsageError } from '../../src/errors.js';
+import { builtLibrary } from '../support/device.js';
 import { smallEncoder } from '../support/training.js';
 import { EventBatchBuilder } from '../../src/events/event-batch.js';
 
-/** test/native/fake_device.cc, which the C++ tests bring. */
-const built = (name: string): string =>
-  path.join(packageRoot(), 'build', 'cmake', 'Release', `libfake_${name}_emulated.so`);
+const built = (name: string): string => builtLibrary(`fake_${name}`);
 const withFake = existsSync(built('good')) ? test : test.skip;
 
 const before = { ...process.env };
