@@ -148,6 +148,32 @@ export interface KeyedEvents {
   total?: number;
 }
 
+/** The processes of one training. Calls are made one at a time, and by all of them in the same order. */
+export interface NativeGroup {
+  /** Meets the others, which rank 0 awaits at its address. */
+  connect(): Promise<void>;
+  /** What each rank hands in, in order of ranks. */
+  gather(argument: { bytes: Uint8Array }): Promise<Uint8Array[]>;
+  /** Ends a call under way, tells the others why where there is a reason, and hangs up. */
+  leave(argument: { reason: string }): Promise<void>;
+  dispose(): void;
+}
+export interface NativeGroupConfig {
+  rank: number;
+  ranks: number;
+  /** Of rank 0. */
+  address: string;
+  port: number;
+  /** [32]: the same on all ranks of a job, and on no others. */
+  token: Uint8Array;
+  /** How long all may take to come, s. */
+  seconds: number;
+  /** How long another rank may be silent within a call, s. */
+  patience: number;
+  /** Ends the message where a rank does not come: what to do. */
+  hint: string;
+}
+
 export interface NativeTrainer {
   layout(): WeightInfo[];
   weights(): Floats;
@@ -337,9 +363,11 @@ export interface Addon {
     /** 0..256 */
     threshold: number;
   }): Uint8Array;
-  Trainer: new (config: TrainerConfig & NativePlace & { ranks?: NativeRanks }) => NativeTrainer;
+  /** Ranks on the CPU share a `group`, on GPUs `ranks`. */
+  Trainer: new (config: TrainerConfig & NativePlace & { ranks?: NativeRanks; group?: NativeGroup }) => NativeTrainer;
   Autoencoder: new (config: AutoencoderConfig & NativePlace) => NativeAutoencoder;
   Scorer: new (config: NativeScorerConfig & NativePlace) => NativeScorer;
+  Group: new (config: NativeGroupConfig) => NativeGroup;
 }
 
 const notBuilt =

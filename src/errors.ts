@@ -8,6 +8,17 @@ export class UsageError extends AnomalyClrError {
   override name = 'UsageError';
 }
 
+/** Another process of a training has gone, did not come, or is at odds with this one. The last step is whole. */
+export class RankError extends AnomalyClrError {
+  override name = 'RankError';
+
+  /** Of an error of the addon that is of a rank; any other is thrown as it is. */
+  static rethrow(this: void, error: unknown): never {
+    const ours = ['PEER_LOST', 'UNAVAILABLE'].includes((error as { code?: string } | null)?.code ?? '');
+    throw ours ? new RankError((error as Error).message) : error;
+  }
+}
+
 const deviceCodes = ['OUT_OF_MEMORY', 'DEVICE_LOST', 'PEER_LOST', 'UNAVAILABLE', 'FAILED'] as const;
 
 /** What a GPU computes on ended a call. Of OUT_OF_MEMORY alone everything is as it was before the call. */

@@ -26,6 +26,7 @@ export async function run(options: DemoOptions, context: Context): Promise<void>
     parseOptions('train', {
       background: [sample('background_train')],
       out,
+      ranks: 'off',
       seed: String(seed),
       ...texts({ ...rest, seeds }),
       ...common,

@@ -9,5 +9,4 @@ export async function run(options: TrainOptions, { output, progress, signal, ver
     info: line => output.info(line),
     warn: line => output.warn(line),
   });
-  output.info(`the run is in ${options.out}; its report is ${options.out}/report.html`);
 }

@@ -161,6 +161,12 @@ const detector = {
 
 const machine = {
   ...engine,
+  ranks: choice({
+    group: 'Machine',
+    of: ['auto', 'off'],
+    default: 'auto',
+    help: 'train with the other processes that mpirun, srun or torchrun started, if any, or in this one alone',
+  }),
   precision: choice({
     group: 'Machine',
     of: ['f32', 'bf16', 'f64'],

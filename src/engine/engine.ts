@@ -3,6 +3,7 @@ import type {
   Columns,
   EncoderConfig,
   Floats,
+  NativeGroup,
   NativePreparation,
   NativeScorerConfig,
   OptimiserState,
@@ -28,6 +29,15 @@ export interface StepRequest {
   readonly rate: number;
   /** What the next step will ask for of the same events, if it is known: its views are made beside this step. */
   readonly next?: { readonly index: Int32Array; readonly epoch: number } | undefined;
+}
+
+/** This process's part in a training of several. */
+export interface RankShare {
+  readonly rank: number;
+  readonly ranks: number;
+  readonly group: NativeGroup;
+  /** What rank 0's engine gave as `ranks.id()`. */
+  readonly id: Uint8Array;
 }
 
 /** An encoder that learns by contrast. Calls are made one at a time. */
@@ -86,7 +96,10 @@ export interface Engine {
   supports(loss: string): boolean;
   /** Augmentations it can make views with. */
   augmentations(): AugmentationInfo[];
-  contrastive(config: TrainerConfig, recipe: Recipe): ContrastiveModel;
+  /** Can train with others, each on its share of every batch; `id()` on rank 0 makes what all of one training need. */
+  readonly ranks?: { id(): Uint8Array };
+  /** With a share, steps and losses are made by all ranks together, of the same whole batch; its model is the same on all. */
+  contrastive(config: TrainerConfig, recipe: Recipe, share?: RankShare): ContrastiveModel;
   autoencoder(config: AutoencoderConfig): AutoencoderModel;
   detector(config: DetectorConfig): DetectorModel;
   scorer(config: ScorerConfig): ScoringModel;

@@ -1,8 +1,8 @@
-import { loadAddon } from '../addon.js';
+import { loadAddon, type NativeGroup, type NativePlace, type NativeRanks } from '../addon.js';
 import { nativeRecipe } from '../augment/native-recipe.js';
-import { DeviceError } from '../errors.js';
+import { DeviceError, RankError } from '../errors.js';
 import { choosePlace, type Device } from './cuda.js';
-import type { Engine } from './engine.js';
+import type { Engine, RankShare } from './engine.js';
 
 /** What the addon throws, and what of it is of a GPU as such. */
 const told = (error: unknown): never => {
@@ -19,6 +19,22 @@ function now<T>(call: () => T): T {
 
 /** A job's result; what is wrong with its arguments is thrown at once. */
 const job = <T>(call: () => Promise<T>): Promise<T> => now(call).catch(told);
+
+/** How the ranks of a training reach each other where they compute. */
+function togetherOn(place: NativePlace, share?: RankShare): { group?: NativeGroup; ranks?: NativeRanks } {
+  if (!share) return {};
+  const { rank, ranks, group, id } = share;
+  return place.device === 'cuda' ? { ranks: { rank, ranks, group: id } } : { group };
+}
+
+/** A rank's events of a batch: those from n r / ranks up to n (r + 1) / ranks, as native/core/group.h has it. */
+function partOf<R extends { readonly index: Int32Array }>(request: R, share?: RankShare): R {
+  if (!share) return request;
+  const { length } = request.index;
+  const begin = (rank: number): number => Math.floor((length * rank) / share.ranks);
+  const first = begin(share.rank);
+  return { ...request, index: request.index.slice(first, begin(share.rank + 1)), first, total: length };
+}
 
 /**
  * The C++ engine, on the CPU or a GPU. `threads` 0 means one per core.
@@ -41,8 +57,12 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
     precisions: ['f32', 'bf16', 'f64'],
     supports: loss => addon.losses().some(({ name }) => name === loss),
     augmentations: () => catalogue,
-    contrastive(config, recipe) {
-      const trainer = now(() => new addon.Trainer({ ...config, ...place }));
+    ranks: { id: () => (place.device === 'cuda' ? addon.deviceGroup(place) : new Uint8Array()) },
+    contrastive(config, recipe, share) {
+      const trainer = now(() => new addon.Trainer({ ...config, ...place, ...togetherOn(place, share) }));
+      // on the CPU a rank that is lost leaves the model as the last step made it
+      const call =
+        share && place.device !== 'cuda' ? <T>(step: () => Promise<T>) => step().catch(RankError.rethrow) : job;
       now(() => trainer.setRecipe(nativeRecipe(recipe, catalogue)));
       return {
         weights: () => now(() => trainer.weights()),
@@ -50,8 +70,15 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
         optimiserState: () => now(() => trainer.state()),
         setOptimiserState: state => now(() => trainer.setState(state)),
         step: ({ next, ...request }) =>
-          job(() => trainer.step({ ...request, update: true, ...(next ? { next: { ...request, ...next } } : {}) })),
-        loss: async request => (await job(() => trainer.step({ ...request, rate: 0, update: false }))).loss,
+          call(() =>
+            trainer.step({
+              ...partOf(request, share),
+              update: true,
+              ...(next ? { next: partOf({ ...request, ...next }, share) } : {}),
+            }),
+          ),
+        loss: async request =>
+          (await call(() => trainer.step({ ...partOf(request, share), rate: 0, update: false }))).loss,
         embed: (events, index) => job(() => trainer.embed(index ? { events, index } : { events })),
         dispose: () => trainer.dispose(),
       };

@@ -44,7 +44,9 @@ export type RunProvenance = z.infer<typeof provenanceSchema>;
  * Options that may differ between a run and its resumption: they change no result, or as the engine does, no more of it
  * than rounding.
  */
-const free = new Set('out resume threads quiet debug json config engine device tfjsBackend tfjsKernels'.split(' '));
+export const freeOptions: ReadonlySet<string> = new Set(
+  'out resume threads ranks quiet debug json config engine device tfjsBackend tfjsKernels'.split(' '),
+);
 
 /**
  * Makes the folder of a new run, or checks that an old one is resumed with the options and the data it was begun with.
@@ -70,7 +72,7 @@ export async function beginRun(
     if (existsSync(files.checkpoint)) await removeStaleTemporaries(files.checkpoint);
     const old = await readJson(files.config, z.record(z.string(), z.unknown()));
     for (const name of new Set([...Object.keys(old), ...Object.keys(plain)]))
-      if (!free.has(name) && JSON.stringify(old[name]) !== JSON.stringify(plain[name]))
+      if (!freeOptions.has(name) && JSON.stringify(old[name]) !== JSON.stringify(plain[name]))
         throw new UsageError(
           `${folder}: was begun with ${name} = ${show(old[name])}, now ${show(plain[name])}; resume with the same options or start another run`,
         );

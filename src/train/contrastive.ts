@@ -1,13 +1,14 @@
 import type { Floats } from '../addon.js';
 import type { Recipe } from '../config/recipe.js';
-import type { ContrastiveModel, Engine, TrainerConfig } from '../engine/engine.js';
-import { AnomalyClrError, DeviceError } from '../errors.js';
+import type { ContrastiveModel, Engine, RankShare, TrainerConfig } from '../engine/engine.js';
+import { AnomalyClrError, DeviceError, RankError } from '../errors.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { shuffle } from '../events/philox.js';
 import { loadCheckpoint, saveCheckpoint, type Progress } from '../model/checkpoint.js';
 import { initialWeights } from '../model/initialise.js';
 import { encoderLayout } from '../model/layout.js';
 import type { MetricsLog } from './log.js';
+import { digestOf, Ranks } from './ranks.js';
 import { learningRate } from './schedule.js';
 
 export interface ContrastiveOptions {
@@ -36,6 +37,8 @@ export interface TrainingSurroundings {
   readonly folder: string;
   readonly openLog: (keepBytes: number) => Promise<MetricsLog>;
   readonly signal?: AbortSignal | undefined;
+  /** The processes that train together; rank 0 reads and writes for all. Left out, and with `signal`, it is this one. */
+  readonly ranks?: Ranks;
   readonly onStep?: ((step: number, steps: number) => void) | undefined;
 }
 
@@ -61,13 +64,14 @@ const smoothing = 0.98;
  * Trains an encoder by contrast, or goes on from the run's last checkpoint with the same result, bit for bit.
  *
  * @throws AnomalyClrError when the loss is not finite or diverges, or a GPU is lost (naming the step and the last
- * checkpoint), and when `signal` fires or a GPU has too little memory (after writing a checkpoint)
+ * checkpoint), and when `signal` fires, a rank is lost or a GPU has too little memory (after writing a checkpoint)
  */
 export async function trainContrastive(
   options: ContrastiveOptions,
   around: TrainingSurroundings,
 ): Promise<TrainedEncoder> {
-  const training = new ContrastiveTraining(options, around);
+  const { ranks = Ranks.alone(around.signal) } = around;
+  const training = new ContrastiveTraining(options, around, ranks, await ranks.share(around.engine));
   try {
     return await training.run();
   } finally {
@@ -98,16 +102,20 @@ class ContrastiveTraining {
   private log!: MetricsLog;
   private since = performance.now();
   private savedStep: number | undefined;
+  /** Where this process began. */
+  private firstStep = 0;
 
   constructor(
     private readonly options: ContrastiveOptions,
     private readonly around: TrainingSurroundings,
+    private readonly ranks: Ranks,
+    share: RankShare | undefined,
   ) {
     const { config, recipe, seed, batch, epochs } = options;
     if (around.training.length < 2)
       throw new AnomalyClrError(`${around.training.length} training events are too few; at least 2 are needed`);
     this.layout = encoderLayout(config);
-    this.model = around.engine.contrastive(config, recipe);
+    this.model = around.engine.contrastive(config, recipe, share);
     this.best = initialWeights(this.layout, seed, config.precision);
     this.model.setWeights(this.best);
     // a last batch of one event has nothing to contrast with and is left out
@@ -128,6 +136,8 @@ class ContrastiveTraining {
         await this.epoch();
         await this.endEpoch();
       }
+    } catch (error) {
+      throw error instanceof RankError ? await this.abandoned(error) : error;
     } finally {
       await this.log.close();
     }
@@ -137,18 +147,24 @@ class ContrastiveTraining {
   }
 
   private async restore(): Promise<void> {
-    const checkpoint = await loadCheckpoint(this.around.folder, this.layout);
-    if (!checkpoint) return;
-    this.progress = checkpoint.progress;
-    this.best = checkpoint.best;
-    this.savedStep = checkpoint.progress.step;
-    this.model.setWeights(checkpoint.weights);
-    this.model.setOptimiserState(checkpoint.moments);
+    const { ranks, model } = this;
+    const found = ranks.first ? await loadCheckpoint(this.around.folder, this.layout) : undefined;
+    const progress = await ranks.fromFirst(found?.progress ?? null);
+    if (!progress) return model.setWeights(await ranks.floatsFromFirst(this.best));
+    this.progress = progress;
+    this.savedStep = this.firstStep = progress.step;
+    const weights = await ranks.floatsFromFirst(found?.weights ?? this.best);
+    const m = await ranks.floatsFromFirst(found?.moments.m ?? this.best);
+    const v = await ranks.floatsFromFirst(found?.moments.v ?? this.best);
+    this.best = await ranks.floatsFromFirst(found?.best ?? this.best);
+    model.setWeights(weights);
+    model.setOptimiserState({ m, v, steps: progress.optimiserSteps });
   }
 
   private async epoch(): Promise<void> {
     const { batch, seed, checkpointEvery } = this.options;
-    const { training, signal } = this.around;
+    const { training } = this.around;
+    const { ranks } = this;
     const order = shuffle(training.length, seed, this.progress.epoch);
     const places = (step: number) =>
       Int32Array.from(order.subarray(step * batch, (step + 1) * batch), i => training[i]);
@@ -157,7 +173,8 @@ class ContrastiveTraining {
       const index = next;
       next = places(this.progress.stepInEpoch + 1);
       await this.step(index, this.progress.stepInEpoch + 1 < this.stepsPerEpoch ? next : undefined);
-      const stopping = signal?.aborted ?? false;
+      if (ranks.ranks > 1) await ranks.agree(this.progress.step === this.firstStep + 1 ? this.digest() : undefined);
+      const stopping = ranks.signal.aborted;
       if (stopping || this.progress.step % checkpointEvery === 0) await this.checkpoint();
       if (stopping)
         throw new AnomalyClrError(`stopped after step ${this.progress.step}; the same command with --resume goes on`);
@@ -196,8 +213,8 @@ class ContrastiveTraining {
     const stop = (what: string): never => {
       throw new DeviceError(code, `training stopped at step ${step + 1}: ${message}; ${what}`);
     };
-    if (code === 'OUT_OF_MEMORY') {
-      await this.checkpoint(); // the model is as the last step left it
+    if (code === 'OUT_OF_MEMORY' && this.ranks.first) {
+      await this.save(); // the model is as the last step left it
       return stop(
         `begin anew with a --batch below ${this.options.batch}, or free memory of the GPU and go on with --resume ` +
           `from step ${step} (${this.around.folder}/checkpoint)`,
@@ -205,6 +222,14 @@ class ContrastiveTraining {
     }
     const saved = this.lastCheckpoint();
     return stop(this.savedStep === undefined ? saved : `${saved}; the same command with --resume goes on from there`);
+  }
+
+  /** Another rank is lost, in the middle of a step or after it: rank 0 saves the last whole one. */
+  private async abandoned({ message }: RankError): Promise<RankError> {
+    if (this.ranks.first) await this.save();
+    const saved = this.lastCheckpoint();
+    const further = this.savedStep === undefined ? '' : '; the same command with --resume goes on from there';
+    return new RankError(`training stopped at step ${this.progress.step + 1}: ${message}; ${saved}${further}`);
   }
 
   /** Stops a training that has left the ground, while the last checkpoint is still good. */
@@ -262,7 +287,18 @@ class ContrastiveTraining {
     return count > 0 ? sum / count : null;
   }
 
+  private digest(): Uint8Array {
+    return digestOf(this.model.weights(), this.model.optimiserState());
+  }
+
+  /** Of all ranks, once they agree. */
   private async checkpoint(): Promise<void> {
+    if (this.ranks.ranks > 1) await this.ranks.agree(this.digest());
+    if (this.ranks.first) await this.save();
+    this.savedStep = this.progress.step;
+  }
+
+  private async save(): Promise<void> {
     const { progress } = this;
     progress.metricsBytes = await this.log.flush();
     const moments = this.model.optimiserState();

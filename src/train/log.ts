@@ -7,7 +7,7 @@ export class MetricsLog {
 
   private constructor(
     private readonly path: string,
-    private readonly file: FileHandle,
+    private readonly file: FileHandle | undefined,
     private bytes: number,
   ) {}
 
@@ -24,6 +24,11 @@ export class MetricsLog {
     }
   }
 
+  /** Keeps nothing: of ranks that do not write. */
+  static silent(): MetricsLog {
+    return new MetricsLog('', undefined, 0);
+  }
+
   add(entry: Record<string, unknown>): void {
     this.pending += `${JSON.stringify(entry)}\n`;
   }
@@ -32,6 +37,7 @@ export class MetricsLog {
   async flush(): Promise<number> {
     const text = Buffer.from(this.pending);
     this.pending = '';
+    if (!this.file) return 0;
     try {
       await this.file.appendFile(text);
     } catch (error) {
@@ -42,6 +48,6 @@ export class MetricsLog {
 
   async close(): Promise<void> {
     await this.flush();
-    await this.file.close();
+    await this.file?.close();
   }
 }

@@ -2,6 +2,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import type { EncoderConfig } from '../addon.js';
+import process from 'node:process';
+import { gpuOf, launchOf, type Launch } from '../config/launch.js';
 import { toConfig } from '../config/parse.js';
 import { loadRecipe, resolveRecipe, type Recipe } from '../config/recipe.js';
 import type { TrainOptions } from '../config/schema.js';
@@ -19,10 +21,11 @@ import { columnsOf, rowLength, selectColumns, type RepresentationName } from '..
 import { saveDetector } from '../score/detector.js';
 import { rawFeatureCount, rawFeatures } from '../score/raw-features.js';
 import { trainDetector, type DetectorOptions } from './autoencoder.js';
-import { trainContrastive } from './contrastive.js';
+import { trainContrastive, type TrainedEncoder } from './contrastive.js';
 import { rotationSpread } from './invariance.js';
 import { MetricsLog } from './log.js';
-import { beginRun, runFiles, type RunFiles, type RunProvenance } from '../model/run-folder.js';
+import { mustShare, Ranks } from './ranks.js';
+import { beginRun, freeOptions, runFiles, type RunFiles, type RunProvenance } from '../model/run-folder.js';
 import { writeRunReport } from './run-report.js';
 import { splitEvents } from './split.js';
 
@@ -44,14 +47,37 @@ const rawBottleneck = 8;
 const embedEvents = 16_384;
 
 /**
- * Trains everything of a run: domain, encoder, detector, comparators, for every seed, into its folder.
+ * Trains everything of a run: domain, encoder, detector, comparators, for every seed, into its folder. Where a launcher
+ * such as mpirun started several processes, they train the encoder together; rank 0 alone writes and speaks.
  *
  * @throws UsageError for options that cannot be, AnomalyClrError for data that cannot be read or a training that failed
  * @example
  * await train(parseOptions('train', { background: ['background.h5'], out: 'runs/a', epochs: '20' }));
  */
 export async function train(options: TrainOptions, version: string, watch: TrainWatch = {}): Promise<void> {
-  const engine = await openEngine(options);
+  const launch = options.ranks === 'off' ? undefined : launchOf(process.env);
+  const ranks = launch ? await Ranks.join(launch, watch.signal) : Ranks.alone(watch.signal);
+  const quiet: TrainWatch = watch.signal ? { signal: watch.signal } : {};
+  try {
+    await trainWith(ranks, launch, options, version, ranks.first ? watch : quiet);
+  } catch (error) {
+    await ranks.leave(error);
+    throw error;
+  }
+  await ranks.leave();
+}
+
+async function trainWith(
+  ranks: Ranks,
+  launch: Launch | undefined,
+  options: TrainOptions,
+  version: string,
+  watch: TrainWatch,
+): Promise<void> {
+  const engine = await openEngine(
+    launch ? { ...options, threads: threadsOf(options, launch), deviceIndex: gpuOf(launch, process.env) } : options,
+  );
+  if (launch) mustShare(engine, launch);
   if (engine.notice !== undefined) watch.info?.(engine.notice);
   if (!engine.supports(options.loss))
     throw new UsageError(`--loss ${options.loss}: the ${engine.name} engine has no such loss`);
@@ -61,20 +87,49 @@ export async function train(options: TrainOptions, version: string, watch: Train
     );
   const recipe = resolveRecipe(await loadRecipe(options.recipe), engine.augmentations());
   watch.info?.(`reading ${options.background.join(', ')}`);
-  const loaded = await readAll(options.background, {
-    onBadEvent: options.onBadEvent,
-    ...(options.maxEvents > 0 ? { maxEvents: options.maxEvents } : {}),
-  });
+  const loaded = await ranks.beside(() =>
+    readAll(options.background, {
+      onBadEvent: options.onBadEvent,
+      ...(options.maxEvents > 0 ? { maxEvents: options.maxEvents } : {}),
+    }),
+  );
   if (loaded.skipped > 0) watch.warn?.(`${loaded.skipped} bad events were left out`);
   if (loaded.batch.count < 4)
     throw new AnomalyClrError(`${options.background.join(', ')}: ${loaded.batch.count} events are too few to train on`);
+  await ranks.mustAgree(commonGround({ ...options, recipe }, engine, loaded, version));
   const domain = domainOf(loaded.batch);
   for (let k = 0; k < options.seeds; k++) {
     const seed = options.seed + k;
     const folder = k === 0 ? options.out : path.join(options.out, `seed-${seed}`);
     const seeded = k === 0 ? options : { ...options, seed, seeds: 1, out: folder };
-    await new Run({ ...seeded, recipe }, recipe, engine, loaded, domain, folder, version, watch).train();
+    await new Run({ ...seeded, recipe }, recipe, engine, ranks, loaded, domain, folder, version, watch).train();
   }
+  watch.info?.(`the run is in ${options.out}; its report is ${options.out}/report.html`);
+}
+
+/** The cores of a machine are shared among its ranks, where the launcher has not done so. */
+function threadsOf({ threads }: TrainOptions, { localRanks = 1 }: Launch): number {
+  const cores = os.availableParallelism();
+  return threads === 0 && cores === os.cpus().length ? Math.max(1, Math.floor(cores / localRanks)) : threads;
+}
+
+/** All that ranks must have in common to train the same encoder. */
+function commonGround(
+  options: TrainOptions,
+  engine: Engine,
+  { files, batch }: LoadedEvents,
+  version: string,
+): Record<string, unknown> {
+  const config = Object.entries(toConfig<'train'>(options)).filter(
+    ([name]) => !freeOptions.has(name) && name !== 'background',
+  );
+  return {
+    version,
+    engine: engine.describe().split(', ', 2).join(', '),
+    ...Object.fromEntries(config),
+    files: files.map(({ sha256 }) => sha256),
+    events: batch.count,
+  };
 }
 
 function domainOf(events: EventBatch): Domain {
@@ -113,6 +168,7 @@ class Run {
     private readonly options: TrainOptions,
     private readonly recipe: Recipe,
     private readonly engine: Engine,
+    private readonly ranks: Ranks,
     private readonly loaded: LoadedEvents,
     private readonly domain: Domain,
     folder: string,
@@ -125,22 +181,33 @@ class Run {
   }
 
   async train(): Promise<void> {
-    const { options, files, watch, loaded } = this;
+    const { options, files, watch, loaded, ranks } = this;
+    const together = ranks.ranks > 1 ? `, ${ranks.ranks} ranks` : '';
     const provenance: RunProvenance = {
       version: this.version,
-      engine: this.engine.describe(),
+      engine: this.engine.describe() + together,
       machine: os.cpus()[0]?.model ?? os.arch(),
       started: new Date().toISOString(),
       files: [...loaded.files],
       skipped: loaded.skipped,
     };
-    if (await beginRun(files.folder, options.resume, toConfig<'train'>(options), provenance)) {
+    const begun = ranks.first && (await beginRun(files.folder, options.resume, toConfig<'train'>(options), provenance));
+    if (await ranks.fromFirst(begun)) {
       watch.info?.(`${files.folder}: is complete`);
       return;
     }
-    await writeAtomically(files.domain, `${JSON.stringify(this.domain, null, 2)}\n`);
+    if (ranks.first) await writeAtomically(files.domain, `${JSON.stringify(this.domain, null, 2)}\n`);
+    const trained = await this.trainEncoder();
+    // the others wait: batch systems may end a job soon after its first process
+    await ranks.beside(async () => (ranks.first ? this.finish(trained, provenance) : undefined));
+  }
 
-    const { weights, seconds, events, log } = await this.trainEncoder();
+  /** All that comes after the encoder. */
+  private async finish(encoder: TrainedEncoder, provenance: RunProvenance): Promise<void> {
+    const { options, files, loaded } = this;
+    const { weights, seconds, events } = encoder;
+    // detectors are trained anew on resumption: their lines follow the encoder's
+    const log = await MetricsLog.open(files.metrics, encoder.metricsBytes);
     await saveEncoder(files.encoder, { config: this.config, weights });
     const untrained = initialWeights(encoderLayout(this.config), options.seed, options.precision);
     try {
@@ -184,8 +251,8 @@ class Run {
     await writeRunReport(files.folder);
   }
 
-  private async trainEncoder() {
-    const { options, files, watch, engine } = this;
+  private async trainEncoder(): Promise<TrainedEncoder> {
+    const { options, files, watch, engine, ranks } = this;
     const config: TrainerConfig = {
       ...this.config,
       precision: options.precision,
@@ -208,8 +275,8 @@ class Run {
         training: this.training,
         validation: this.validation,
         folder: files.folder,
-        openLog: keepBytes => MetricsLog.open(files.metrics, keepBytes),
-        signal: watch.signal,
+        openLog: async keepBytes => (ranks.first ? MetricsLog.open(files.metrics, keepBytes) : MetricsLog.silent()),
+        ranks,
         onStep: (step, steps) => {
           bar ??= watch.progress?.({
             label: `encoder, seed ${options.seed}`,
@@ -225,8 +292,7 @@ class Run {
       `encoder, seed ${options.seed}: ${trained.epochs} epochs, ${trained.steps} steps, ` +
         `${Math.round(trained.events / Math.max(trained.seconds, 1e-9))} events/s`,
     );
-    // detectors are trained anew on resumption: their lines follow the encoder's
-    return { ...trained, log: await MetricsLog.open(files.metrics, trained.metricsBytes) };
+    return trained;
   }
 
   /** Detector on an encoder's representation; how much each of `levels` moves under rotation. */
@@ -299,7 +365,7 @@ class Run {
         learningRate: options.detectorLearningRate,
         seed: options.seed,
       },
-      { signal: watch.signal, onEpoch: epoch => bar?.update(epoch) },
+      { signal: this.ranks.signal, onEpoch: epoch => bar?.update(epoch) },
     );
     bar?.stop();
     for (const epoch of detector.history) log.add({ kind: 'detector', name, ...epoch });
