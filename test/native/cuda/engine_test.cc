@@ -92,7 +92,8 @@ double steps_apart(const TrainerConfig& config, int steps, const std::string& wh
       CHECK_NEAR(cuda.loss, cpu.loss, tolerance * std::max(1.0, std::abs(cpu.loss)));
     }
   }
-  CHECK_FOR(apart < tolerance, what + ": " + std::to_string(apart));
+  // in float Adam makes a step of either sign out of a gradient that is noise
+  CHECK_FOR(apart < (std::is_same_v<T, double> ? tolerance : 3e-3 * steps), what + ": " + std::to_string(apart));
   OptimiserState<T> state;
   good(both.cuda->state(state));
   CHECK(state.steps == both.cpu.state().steps);
@@ -106,7 +107,7 @@ TEST(steps_are_those_of_the_cpu) {
   for (const char* loss : {"clr", "ntxent", "anomclr", "anomclr+"})
     for (const Mask mask : {Mask::kHard, Mask::kContinuous}) {
       steps_apart<double>(config_of(loss, mask), 6, std::string("f64 ") + loss, 1e-9);
-      steps_apart<float>(config_of(loss, mask), 4, std::string("f32 ") + loss, 2e-4);
+      steps_apart<float>(config_of(loss, mask), 4, std::string("f32 ") + loss, 1e-4);
     }
 }
 
@@ -132,6 +133,10 @@ TEST(bf16_steps_are_near) {
     Both<float> both(config);
     Random random(3);
     const auto events = random_events<float>(random, 40);
+    std::vector<float> reps(40 * exact.cpu.encoder().rep_row()), got(reps.size());
+    exact.cpu.embed(exact.pool, events, reps.data());
+    good(both.cuda->embed(events, got.data()));
+    CHECK_FOR(difference(got, reps) < 2e-2, std::to_string(difference(got, reps)));
     for (int s = 0; s < 3; ++s) {
       StepResult cpu, cuda;
       good(exact.cpu.step(exact.pool, batch_of(events, s), 1e-3, true, &cpu));
@@ -139,10 +144,6 @@ TEST(bf16_steps_are_near) {
       CHECK_NEAR(cuda.loss, cpu.loss, 2e-2 * std::max(1.0, std::abs(cpu.loss)));
       CHECK_NEAR(cuda.gradient_norm, cpu.gradient_norm, 0.1 * cpu.gradient_norm);
     }
-    std::vector<float> reps(40 * exact.cpu.encoder().rep_row()), got(reps.size());
-    exact.cpu.embed(exact.pool, events, reps.data());
-    good(both.cuda->embed(events, got.data()));
-    CHECK_FOR(difference(got, reps) < 2e-2, std::to_string(difference(got, reps)));
   }
 }
 
