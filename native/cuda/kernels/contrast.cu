@@ -251,7 +251,7 @@ __device__ double event_row(const Contrast<S>& c, int splits, int i, int lane) {
 }
 
 template <class S>
-__global__ void __launch_bounds__(kRowWarps* kWarp) rows_kernel(Contrast<S> c, int splits, double* partial) {
+__global__ void __launch_bounds__(kRowWarps* kWarp, 2) rows_kernel(Contrast<S> c, int splits, double* partial) {
   __shared__ double sums[kRowWarps];
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   double value = 0;
@@ -362,6 +362,12 @@ int Contrast<S>::splits(int total, int count) {
 }
 
 template <class S>
+std::size_t Contrast<S>::statistics_size(int total, int count) {
+  const std::size_t halves = std::is_same_v<S, bf16> ? half_squares(total, count) : 0;
+  return (4 * std::size_t(splits(total, count)) + 2 * halves) * count;
+}
+
+template <class S>
 void contrast_units(const Contrast<S>& c, cudaStream_t stream) {
   launch("contrast_units", units_kernel<S>, ceil_div(unrows(c), kRowWarps), kRowWarps * kWarp, 0, stream, c);
 }
@@ -398,6 +404,7 @@ void contrast_spread(const Contrast<S>& c, cudaStream_t stream) {
 
 #define ACLR_CONTRAST(S)                                             \
   template int Contrast<S>::splits(int, int);                        \
+  template std::size_t Contrast<S>::statistics_size(int, int);       \
   template void contrast_units<S>(const Contrast<S>&, cudaStream_t); \
   template void contrast_statistics<S>(const Contrast<S>&, cudaStream_t); \
   template void contrast_rows<S>(const Contrast<S>&, cudaStream_t);  \

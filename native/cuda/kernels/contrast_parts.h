@@ -32,6 +32,19 @@ __device__ inline int first_tile(int tiles, int split, int splits) {
   return static_cast<int>(static_cast<long long>(tiles) * split / splits);
 }
 
+// Squares of the cosines of a single rank, of which tensor cores do half (contrast_mma.cu); few enough that their partial
+// sums are of the size of rows.
+inline constexpr int kSideStep = 256, kMostSide = 4096, kMostSquares = 64;
+constexpr int half_side(int rows) {
+  const int side = ceil_div(rows, kMostSquares / 2 * kSideStep) * kSideStep;
+  return side < kMostSide ? side : kMostSide;
+}
+// 0: this rank has not all rows, or too many.
+constexpr int half_squares(int total, int count) {
+  const int squares = ceil_div(2 * total, half_side(2 * total));
+  return count == total && squares <= kMostSquares ? squares : 0;
+}
+
 // The passes over all pairs on tensor cores (contrast_mma.cu); false where the width is none of theirs.
 bool contrast_statistics_mma(const Contrast<bf16>&, cudaStream_t);
 bool contrast_spread_mma(const Contrast<bf16>&, cudaStream_t);  // dz += (G + G^T) U, before the projection

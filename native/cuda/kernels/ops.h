@@ -285,7 +285,7 @@ struct Contrast {
   const Real<S>* z;   // [views, total, d]; of the third view, and without a denominator of all, only own rows are read
   Real<S>* dz;        // [views, count, d], own rows; null for the value alone
   // working memory
-  S* unit;            // [views, total, padded(d)]
+  S* unit;            // [views, total, padded(d)]; this, top and weight aligned to 16 bytes
   Real<S>*norm;       // [views, total]
   Real<S>*top, *weight;  // [2, total]: own rows after contrast_rows; all rows before contrast_spread
   Real<S>* statistics;   // statistics_size(): partial maxima and sums
@@ -295,7 +295,7 @@ struct Contrast {
   static constexpr int padded(int d) { return (d + 31) / 32 * 32; }
   // Columns are split so many ways, that few rows keep a device busy.
   static int splits(int total, int count);
-  static std::size_t statistics_size(int total, int count) { return std::size_t{2} * 2 * count * splits(total, count); }
+  static std::size_t statistics_size(int total, int count);
 };
 template <class S>
 void contrast_units(const Contrast<S>&, cudaStream_t);       // unit, norm of all rows
