@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -78,9 +78,12 @@ struct Matrix {
     cublasLtMatrixLayoutCreate(&out, type, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols), ld);
     const std::int32_t order = row_major ? CUBLASLT_ORDER_ROW : CUBLASLT_ORDER_COL;
     const auto offset = static_cast<std::int64_t>(stride());
-    CHECK(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_ORDER, &order, 4) == CUBLAS_STATUS_SUCCESS);
-    CHECK(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batches, 4) == CUBLAS_STATUS_SUCCESS);
-    CHECK(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset, 8) == CUBLAS_STATUS_SUCCESS);
+    const auto set = [out](auto attribute, const void* value, std::size_t bytes) {
+      CHECK(cublasLtMatrixLayoutSetAttribute(out, attribute, value, bytes) == CUBLAS_STATUS_SUCCESS);
+    };
+    set(CUBLASLT_MATRIX_LAYOUT_ORDER, &order, 4);
+    set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batches, 4);
+    set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset, 8);
     return out;
   }
 };
@@ -146,26 +149,37 @@ cublasStatus_t multiply(const Problem& p, int shift_a = 0) {
 }  // namespace
 
 TEST(products_of_all_orders_and_types) {
+  const std::pair<cudaDataType_t, cudaDataType_t> kTypes[] = {
+      {CUDA_R_32F, CUDA_R_32F}, {CUDA_R_64F, CUDA_R_64F}, {CUDA_R_16BF, CUDA_R_16BF}, {CUDA_R_16BF, CUDA_R_32F}};
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
       for (const bool row_major : {false, true})
-        for (const auto& [in, out] : {std::pair{CUDA_R_32F, CUDA_R_32F}, {CUDA_R_64F, CUDA_R_64F}, {CUDA_R_16BF, CUDA_R_16BF},
-                                     {CUDA_R_16BF, CUDA_R_32F}})
+        for (const auto& [in, out] : kTypes)
           CHECK(multiply({7, 5, 11, ta, tb, row_major, in, out, CUBLASLT_EPILOGUE_DEFAULT, 1.5, 0.25, 2, 3}) ==
                 CUBLAS_STATUS_SUCCESS);
-  for (const auto epilogue : {CUBLASLT_EPILOGUE_RELU, CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_RELU_BIAS})
+  for (const std::uint32_t epilogue : {CUBLASLT_EPILOGUE_RELU, CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_RELU_BIAS})
     for (const auto type : {CUDA_R_32F, CUDA_R_16BF})
-      CHECK(multiply({6, 9, 4, true, false, false, type, type, static_cast<std::uint32_t>(epilogue)}) == CUBLAS_STATUS_SUCCESS);
+      CHECK(multiply({6, 9, 4, true, false, false, type, type, epilogue}) == CUBLAS_STATUS_SUCCESS);
 }
 
 TEST(products_that_cublaslt_refuses) {
-  CHECK(multiply({6, 9, 4, true, false, true, CUDA_R_32F, CUDA_R_32F, CUBLASLT_EPILOGUE_BIAS}) == CUBLAS_STATUS_NOT_SUPPORTED);
-  CHECK(multiply({6, 9, 4, true, false, false, CUDA_R_32F, CUDA_R_16BF}) == CUBLAS_STATUS_NOT_SUPPORTED);
-  CHECK(multiply({6, 9, 4, true, false, false, CUDA_R_32F, CUDA_R_32F, CUBLASLT_EPILOGUE_DRELU}) == CUBLAS_STATUS_NOT_SUPPORTED);
-  CHECK(multiply({6, 9, 4, true, false, false, CUDA_R_32F, CUDA_R_32F, CUBLASLT_EPILOGUE_DEFAULT, 1, 0, 1, -1}) ==
-        CUBLAS_STATUS_INVALID_VALUE);  // leading dimensions too small
-  CHECK(multiply({6, 9, 4, true, false, false, CUDA_R_32F, CUDA_R_32F}, 4) == CUBLAS_STATUS_INVALID_VALUE);   // alignment
-  CHECK(multiply({6, 9, 4, true, false, false, CUDA_R_32F, CUDA_R_32F}, 16) == CUBLAS_STATUS_INVALID_VALUE);  // over the end
+  const Problem right{6, 9, 4, true, false, false, CUDA_R_32F, CUDA_R_32F};
+  CHECK(multiply(right) == CUBLAS_STATUS_SUCCESS);
+  Problem p = right;
+  p.row_major = true;
+  p.epilogue = CUBLASLT_EPILOGUE_BIAS;
+  CHECK(multiply(p) == CUBLAS_STATUS_NOT_SUPPORTED);
+  p = right;
+  p.out = CUDA_R_16BF;
+  CHECK(multiply(p) == CUBLAS_STATUS_NOT_SUPPORTED);
+  p = right;
+  p.epilogue = CUBLASLT_EPILOGUE_DRELU;
+  CHECK(multiply(p) == CUBLAS_STATUS_NOT_SUPPORTED);
+  p = right;
+  p.extra = -1;  // leading dimensions too small
+  CHECK(multiply(p) == CUBLAS_STATUS_INVALID_VALUE);
+  CHECK(multiply(right, 4) == CUBLAS_STATUS_INVALID_VALUE);   // alignment
+  CHECK(multiply(right, 16) == CUBLAS_STATUS_INVALID_VALUE);  // over the end
 }
 
 TEST(functions_are_found_by_name) {
@@ -220,7 +234,8 @@ constexpr std::size_t kMany = 150000;
 template <class T>
 bool reduces(ncclComm_t comm, cudaStream_t stream, int rank, int ranks, ncclDataType_t type) {
   std::vector<T> mine(kMany);
-  for (std::size_t i = 0; i < kMany; ++i) mine[i] = static_cast<T>(static_cast<double>(rank + 1) * static_cast<double>(i % 1000) * 0.3);
+  const auto value = [](int of, std::size_t i) { return static_cast<T>((of + 1) * static_cast<double>(i % 1000) * 0.3); };
+  for (std::size_t i = 0; i < kMany; ++i) mine[i] = value(rank, i);
   T* x = on_device(mine);
   if (ncclAllReduce(x, x, kMany, type, ncclSum, comm, stream) != ncclSuccess) return false;
   if (cudaStreamSynchronize(stream) != cudaSuccess) return false;
@@ -228,7 +243,7 @@ bool reduces(ncclComm_t comm, cudaStream_t stream, int rank, int ranks, ncclData
   cudaFree(x);
   for (std::size_t i = 0; i < kMany; ++i) {
     T sum = 0;
-    for (int r = 0; r < ranks; ++r) sum += static_cast<T>(static_cast<double>(r + 1) * static_cast<double>(i % 1000) * 0.3);
+    for (int r = 0; r < ranks; ++r) sum += value(r, i);
     if (got[i] != sum) return false;
   }
   return true;

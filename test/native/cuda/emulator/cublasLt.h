@@ -134,8 +134,9 @@ EMULATOR_EXPORT const char* cublasLtGetStatusName(cublasStatus_t status);
 EMULATOR_EXPORT cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute,
                                                         cudaDataType_t scale);
 EMULATOR_EXPORT cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc);
-EMULATOR_EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,
-                                                              const void* value, size_t bytes);
+EMULATOR_EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc,
+                                                              cublasLtMatmulDescAttributes_t attribute, const void* value,
+                                                              size_t bytes);
 EMULATOR_EXPORT cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type, uint64_t rows,
                                                           uint64_t cols, int64_t ld);
 EMULATOR_EXPORT cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout);

@@ -11,6 +11,10 @@
 #include "cuda_bf16.h"
 #include "device.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")  // the only loops here that take time
+#endif
+
 struct cublasLtContext {
   int version;
 };
@@ -61,11 +65,13 @@ std::size_t span(const Layout& m) {
 }
 
 // The types that the manual's table pairs, TF32's and half precision's left out.
-cublasStatus_t check_types(const EmulatedMatmulDesc& desc, const Layout& a, const Layout& b, const Layout& c, const Layout& d) {
+cublasStatus_t check_types(const EmulatedMatmulDesc& desc, const Layout& a, const Layout& b, const Layout& c,
+                           const Layout& d) {
   const bool wide = desc.compute == CUBLAS_COMPUTE_64F || desc.compute == CUBLAS_COMPUTE_64F_PEDANTIC;
   const bool single = desc.compute == CUBLAS_COMPUTE_32F || desc.compute == CUBLAS_COMPUTE_32F_PEDANTIC;
   if (!wide && !single) return refuse(CUBLAS_STATUS_NOT_SUPPORTED, "a compute type that is not emulated");
-  if (a.type != b.type || c.type != d.type) return refuse(CUBLAS_STATUS_NOT_SUPPORTED, "A and B, or C and D, differ in type");
+  if (a.type != b.type || c.type != d.type)
+    return refuse(CUBLAS_STATUS_NOT_SUPPORTED, "A and B, or C and D, differ in type");
   if (wide && (desc.scale != CUDA_R_64F || a.type != CUDA_R_64F || d.type != CUDA_R_64F))
     return refuse(CUBLAS_STATUS_NOT_SUPPORTED, "64-bit computation of other types");
   const bool bf16 = a.type == CUDA_R_16BF && (d.type == CUDA_R_16BF || d.type == CUDA_R_32F);
@@ -86,7 +92,8 @@ cublasStatus_t check_epilogue(const EmulatedMatmulDesc& desc, const Layout& d) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t check_problem(const EmulatedMatmulDesc& desc, const Layout& a, const Layout& b, const Layout& c, const Layout& d) {
+cublasStatus_t check_problem(const EmulatedMatmulDesc& desc, const Layout& a, const Layout& b, const Layout& c,
+                             const Layout& d) {
   if (!fits(a) || !fits(b) || !fits(c) || !fits(d))
     return refuse(CUBLAS_STATUS_INVALID_VALUE, "a matrix is empty or its leading dimension too small");
   const std::uint64_t m = desc.transpose_a ? a.cols : a.rows, k = desc.transpose_a ? a.rows : a.cols;
@@ -143,7 +150,8 @@ void multiply(const Product& p, std::size_t batch) {
           load(p.a_data, p.a.type, p.desc.transpose_a ? place(p.a, batch, q, i) : place(p.a, batch, i, q)));
   for (std::size_t j = 0; j < n; ++j) {
     for (std::size_t q = 0; q < k; ++q)
-      b[q] = static_cast<T>(load(p.b_data, p.b.type, p.desc.transpose_b ? place(p.b, batch, j, q) : place(p.b, batch, q, j)));
+      b[q] = static_cast<T>(
+          load(p.b_data, p.b.type, p.desc.transpose_b ? place(p.b, batch, j, q) : place(p.b, batch, q, j)));
     std::fill(sum.begin(), sum.end(), T(0));
     for (std::size_t q = 0; q < k; ++q) {
       const T* row = a.data() + q * m;
@@ -290,7 +298,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
                                               cublasLtMatmulPreference_t preference, int requested,
                                               cublasLtMatmulHeuristicResult_t results[], int* returned) {
   if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (!desc || !a || !b || !c || !d || !preference || requested < 1 || !results || !returned) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!desc || !a || !b || !c || !d || !preference || requested < 1 || !results || !returned)
+    return CUBLAS_STATUS_INVALID_VALUE;
   *returned = 0;
   if (const cublasStatus_t status = check_problem(*desc, *a, *b, *c, *d); status != CUBLAS_STATUS_SUCCESS) return status;
   std::uint64_t alignment = 16;
@@ -328,7 +337,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   if (!emulator::on_device(a, span(p.a)) || !emulator::on_device(b, span(p.b)) || !emulator::on_device(d, span(p.d)) ||
       (p.beta != 0 && !emulator::on_device(c, span(p.c))))
     return refuse(CUBLAS_STATUS_INVALID_VALUE, "a matrix outside device memory");
-  if (p.beta != 0 && c == d && p.c.ld != p.d.ld) return refuse(CUBLAS_STATUS_INVALID_VALUE, "C in place of D, laid out otherwise");
+  if (p.beta != 0 && c == d && p.c.ld != p.d.ld)
+    return refuse(CUBLAS_STATUS_INVALID_VALUE, "C in place of D, laid out otherwise");
   if (p.workspace_bytes > workspace_bytes || (p.workspace_bytes > 0 && !emulator::on_device(workspace, p.workspace_bytes)))
     return refuse(CUBLAS_STATUS_INVALID_VALUE, "less workspace than the algorithm needs");
   return emulator::enqueue(stream, [p] { run(p); }) == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;

@@ -233,15 +233,19 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   cudaDeviceProp p;
   if (const cudaError_t error = cudaGetDeviceProperties(&p, device); error != cudaSuccess) return error;
+  const auto answer = [&](auto number) {
+    *value = static_cast<int>(number);
+    return cudaSuccess;
+  };
   switch (attribute) {
-    case cudaDevAttrMaxThreadsPerBlock: *value = p.maxThreadsPerBlock; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlock: *value = static_cast<int>(p.sharedMemPerBlock); return cudaSuccess;
-    case cudaDevAttrWarpSize: *value = p.warpSize; return cudaSuccess;
-    case cudaDevAttrMultiProcessorCount: *value = p.multiProcessorCount; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMajor: *value = p.major; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMinor: *value = p.minor; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = static_cast<int>(p.sharedMemPerMultiprocessor); return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = static_cast<int>(p.sharedMemPerBlockOptin); return cudaSuccess;
+    case cudaDevAttrMaxThreadsPerBlock: return answer(p.maxThreadsPerBlock);
+    case cudaDevAttrMaxSharedMemoryPerBlock: return answer(p.sharedMemPerBlock);
+    case cudaDevAttrWarpSize: return answer(p.warpSize);
+    case cudaDevAttrMultiProcessorCount: return answer(p.multiProcessorCount);
+    case cudaDevAttrComputeCapabilityMajor: return answer(p.major);
+    case cudaDevAttrComputeCapabilityMinor: return answer(p.minor);
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: return answer(p.sharedMemPerMultiprocessor);
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: return answer(p.sharedMemPerBlockOptin);
   }
   return emulator::noted(cudaErrorInvalidValue);
 }

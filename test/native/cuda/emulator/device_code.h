@@ -130,7 +130,8 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, emulator::Wh
   return emulator::shuffle(mask, value, source <= last && source < 32 ? source : lane, where);
 }
 template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, emulator::Where where = emulator::Where::current()) {
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
+                 emulator::Where where = emulator::Where::current()) {
   const unsigned lane = emulator::lane_id(), first = lane & ~static_cast<unsigned>(width - 1);
   return emulator::shuffle(mask, value, lane - first >= delta ? lane - delta : lane, where);
 }

@@ -55,7 +55,7 @@
   X(cudaErrorStreamCaptureImplicit, 906, "operation would make the legacy stream depend on a capturing blocking stream") \
   X(cudaErrorCapturedEvent, 907, "operation not permitted on an event last recorded in a capturing stream")  \
   X(cudaErrorStreamCaptureWrongThread, 908, "attempt to terminate a thread-local capture sequence from another thread") \
-  X(cudaErrorGraphExecUpdateFailure, 910, "the graph update was not performed because it included changes which violated constraints") \
+  X(cudaErrorGraphExecUpdateFailure, 910, "the graph update was not performed because of its changes")   \
   X(cudaErrorUnknown, 999, "unknown error")
 
 enum cudaError {

@@ -18,8 +18,6 @@ constexpr std::size_t kStack = 256 * 1024;  // bytes; pages never touched cost n
 void (*fiber_main)() = nullptr;
 
 #if defined(__SANITIZE_ADDRESS__)
-thread_local void* host_stack = nullptr;
-thread_local std::size_t host_bytes = 0;
 Fiber* left = nullptr;  // by the last switch
 
 void arrived(Fiber* here) {

@@ -1,9 +1,13 @@
 #include "grid.h"
 
+#include <signal.h>
+#include <sys/mman.h>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -57,9 +61,10 @@ struct Block {
   int votes = 0, result = 0;
   std::uint64_t seed = 0, random = 0;
 };
-Block block;
+// Never destroyed: other threads of the host may still run kernels at exit.
+Block& block = *new Block;
 Fiber host;  // the host thread that runs the grid
-std::vector<Fiber*> idle;
+std::vector<Fiber*>& idle = *new std::vector<Fiber*>;
 
 alignas(1024) unsigned char shared_memory[kSharedMost + kSharedGuard];
 
@@ -69,7 +74,8 @@ std::uint64_t draw() {
 }
 
 bool same(const Where& a, const Where& b) {
-  return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+  if (a.line() != b.line() || a.column() != b.column()) return false;
+  return a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0;
 }
 
 void describe(unsigned number) {
@@ -228,6 +234,36 @@ void run_block(uint3 index) {
            index.y, index.z, block.grid->shared_bytes + i, block.grid->shared_bytes);
 }
 
+// Says which thread of which kernel faulted, then leaves the fault to whoever handled it before.
+struct sigaction before[2];
+void faulted(int, siginfo_t* info, void*) {
+  if (block.grid)
+    std::fprintf(stderr, "emulator: kernel %s, block (%u,%u,%u), thread (%u,%u,%u): a fault at address %p\n",
+                 block.grid->kernel, blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z,
+                 info->si_addr);
+  sigaction(SIGSEGV, &before[0], nullptr);
+  sigaction(SIGBUS, &before[1], nullptr);
+}
+void watch_faults() {
+  thread_local bool has_stack = false;
+  if (!std::exchange(has_stack, true)) {  // a handler can't run on a fiber's stack that has overflowed
+    stack_t stack{};
+    if (sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE)) {
+      stack.ss_flags = 0;
+      stack.ss_size = 64 * 1024;
+      stack.ss_sp = mmap(nullptr, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (stack.ss_sp != MAP_FAILED) sigaltstack(&stack, nullptr);
+    }
+  }
+  static bool watching = false;
+  if (std::exchange(watching, true)) return;
+  struct sigaction action{};
+  action.sa_sigaction = faulted;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigaction(SIGSEGV, &action, &before[0]);
+  sigaction(SIGBUS, &action, &before[1]);
+}
+
 void land(const Copy& copy) {
   std::memcpy(copy.to, copy.from, copy.source_bytes);
   std::memset(static_cast<char*>(copy.to) + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
@@ -250,13 +286,24 @@ void fail(const char* format, ...) {
   std::abort();
 }
 
+// Blocks go forward (seed 0), backward (1), or by steps of a length that meets each once: none may count on another.
 void run_grid(const Grid& grid) {
   host = Fiber{};
+  watch_faults();
   prepare(grid);
   std::memset(shared_memory + grid.shared_bytes, 0xFF, kSharedGuard);
-  for (unsigned z = 0; z < grid.grid.z; ++z)
-    for (unsigned y = 0; y < grid.grid.y; ++y)
-      for (unsigned x = 0; x < grid.grid.x; ++x) run_block({x, y, z});
+  const std::uint64_t x = grid.grid.x, y = grid.grid.y, all = x * y * grid.grid.z;
+  std::uint64_t at = block.seed == 1 ? all - 1 : 0, step = block.seed == 1 ? all - 1 : 1;
+  if (block.seed >= 2) {
+    at = draw() % all;
+    step = draw() % all;
+    while (std::gcd(step, all) != 1) step = (step + 1) % all;
+  }
+  for (std::uint64_t i = 0; i < all; ++i) {
+    run_block({static_cast<unsigned>(at % x), static_cast<unsigned>(at / x % y), static_cast<unsigned>(at / (x * y))});
+    at = (at + step) % all;
+  }
+  block.grid = nullptr;
 }
 
 void* dynamic_shared() { return shared_memory; }

@@ -51,7 +51,7 @@ void wait_copies(int groups_left);
 
 [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-// ANOMALYCLR_EMULATED_SEED: 0 runs threads forward, 1 backward, others at random.
+// ANOMALYCLR_EMULATED_SEED: 0 runs blocks and threads forward, 1 backward, others at random.
 std::uint64_t seed();
 
 }  // namespace emulator

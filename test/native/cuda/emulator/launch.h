@@ -26,7 +26,8 @@ void name_kernel(const char* name);
 
 
 template <class... P, class... A>
-cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream, A&&... arguments) {
+cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
+                   A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "as many arguments as the kernel takes");
   struct Held {
     void (*kernel)(P...);

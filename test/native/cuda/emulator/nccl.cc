@@ -63,7 +63,10 @@ void reduce_as(Meeting& meeting, std::size_t first, std::size_t count, int op, u
       T element;
       std::memcpy(static_cast<void*>(&element), meeting.mail(rank) + (first + i) * sizeof(T), sizeof(T));
       const Wide x = static_cast<Wide>(element);
-      all = rank == 0 ? x : op == ncclProd ? all * x : op == ncclMax ? std::max(all, x) : op == ncclMin ? std::min(all, x) : all + x;
+      if (rank == 0)
+        all = x;
+      else
+        all = op == ncclProd ? all * x : op == ncclMax ? std::max(all, x) : op == ncclMin ? std::min(all, x) : all + x;
     }
     if (op == ncclAvg) all = all / static_cast<Wide>(meeting.ranks());
     const T result = static_cast<T>(all);
@@ -94,7 +97,8 @@ void receive(Meeting& meeting, const Call& call, std::size_t first, std::size_t 
   }
   if (call.operation == kAllGather) {
     for (int rank = 0; rank < meeting.ranks(); ++rank)
-      std::memcpy(call.receive + (static_cast<std::size_t>(rank) * call.count + first) * size, meeting.mail(rank), count * size);
+      std::memcpy(call.receive + (static_cast<std::size_t>(rank) * call.count + first) * size, meeting.mail(rank),
+                  count * size);
     return;
   }
   const std::size_t share = call.count / static_cast<std::size_t>(meeting.ranks());
@@ -137,7 +141,10 @@ struct ncclComm {
 
 namespace {
 
-ncclResult_t enqueue(const Call& call, std::size_t receive_count, ncclComm_t comm, cudaStream_t stream) {
+ncclResult_t enqueue(Operation operation, const void* send, void* receive, std::size_t count, ncclDataType_t type,
+                     int detail, std::size_t receive_count, ncclComm_t comm, cudaStream_t stream) {
+  const Call call{operation, static_cast<const unsigned char*>(send), static_cast<unsigned char*>(receive),
+                  count,     type,                                    detail};
   const std::size_t size = size_of(call.type);
   if (!comm || size == 0) return ncclInvalidArgument;
   if (comm->state->error != ncclSuccess) return static_cast<ncclResult_t>(comm->state->error.load());
@@ -240,30 +247,26 @@ const char* ncclGetErrorString(ncclResult_t result) {
 }
 const char* ncclGetLastError(ncclComm_t) { return ""; }
 
-ncclResult_t ncclAllReduce(const void* send, void* receive, size_t count, ncclDataType_t type, ncclRedOp_t op, ncclComm_t comm,
-                           cudaStream_t stream) {
-  return enqueue({kAllReduce, static_cast<const unsigned char*>(send), static_cast<unsigned char*>(receive), count, type, op},
-                 count, comm, stream);
+ncclResult_t ncclAllReduce(const void* send, void* receive, size_t count, ncclDataType_t type, ncclRedOp_t op,
+                           ncclComm_t comm, cudaStream_t stream) {
+  return enqueue(kAllReduce, send, receive, count, type, op, count, comm, stream);
 }
 ncclResult_t ncclReduceScatter(const void* send, void* receive, size_t receive_count, ncclDataType_t type, ncclRedOp_t op,
                                ncclComm_t comm, cudaStream_t stream) {
   if (!comm) return ncclInvalidArgument;
   const std::size_t count = receive_count * static_cast<std::size_t>(comm->state->meeting.ranks());
-  return enqueue({kReduceScatter, static_cast<const unsigned char*>(send), static_cast<unsigned char*>(receive), count, type, op},
-                 receive_count, comm, stream);
+  return enqueue(kReduceScatter, send, receive, count, type, op, receive_count, comm, stream);
 }
 ncclResult_t ncclAllGather(const void* send, void* receive, size_t send_count, ncclDataType_t type, ncclComm_t comm,
                            cudaStream_t stream) {
   if (!comm) return ncclInvalidArgument;
   const std::size_t count = send_count * static_cast<std::size_t>(comm->state->meeting.ranks());
-  return enqueue({kAllGather, static_cast<const unsigned char*>(send), static_cast<unsigned char*>(receive), send_count, type, 0},
-                 count, comm, stream);
+  return enqueue(kAllGather, send, receive, send_count, type, 0, count, comm, stream);
 }
 ncclResult_t ncclBroadcast(const void* send, void* receive, size_t count, ncclDataType_t type, int root, ncclComm_t comm,
                            cudaStream_t stream) {
   if (!comm || root < 0 || root >= comm->state->meeting.ranks()) return ncclInvalidArgument;
-  return enqueue({kBroadcast, static_cast<const unsigned char*>(send), static_cast<unsigned char*>(receive), count, type, root},
-                 count, comm, stream);
+  return enqueue(kBroadcast, send, receive, count, type, root, count, comm, stream);
 }
 
 ncclResult_t ncclGroupStart() {

@@ -75,7 +75,8 @@ struct cudaDeviceProp {
   int regsPerBlock, warpSize, maxThreadsPerBlock;
   int maxThreadsDim[3], maxGridSize[3];
   std::size_t totalConstMem;
-  int major, minor, multiProcessorCount, l2CacheSize, maxThreadsPerMultiProcessor, ECCEnabled, pciBusID, pciDeviceID, pciDomainID;
+  int major, minor, multiProcessorCount, l2CacheSize, maxThreadsPerMultiProcessor, ECCEnabled;
+  int pciBusID, pciDeviceID, pciDomainID;
   int asyncEngineCount, concurrentKernels, unifiedAddressing, memoryPoolsSupported, cooperativeLaunch;
   std::size_t sharedMemPerMultiprocessor, sharedMemPerBlockOptin, reservedSharedMemPerBlock;
   int regsPerMultiprocessor, maxBlocksPerMultiProcessor;
@@ -103,7 +104,8 @@ cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaDeviceReset();
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel, int block_size, std::size_t shared_bytes);
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel, int block_size,
+                                                          std::size_t shared_bytes);
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
 cudaError_t cudaMalloc(void** place, std::size_t bytes);
@@ -114,7 +116,8 @@ cudaError_t cudaHostAlloc(void** place, std::size_t bytes, unsigned flags);
 cudaError_t cudaFreeHost(void* place);
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* place);
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind);
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream = nullptr);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream = nullptr);
 cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
                               std::size_t height, cudaMemcpyKind kind, cudaStream_t stream = nullptr);
 cudaError_t cudaMemset(void* place, int value, std::size_t bytes);
@@ -170,7 +173,8 @@ cudaError_t cudaFuncSetAttribute(R (*kernel)(P...), cudaFuncAttribute attribute,
 template <class R, class... P>
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, R (*kernel)(P...), int block_size,
                                                           std::size_t shared_bytes) {
-  return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, reinterpret_cast<const void*>(kernel), block_size, shared_bytes);
+  const auto* function = reinterpret_cast<const void*>(kernel);
+  return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, block_size, shared_bytes);
 }
 template <class T>
 cudaError_t cudaMemcpyToSymbol(T& symbol, const void* from, std::size_t bytes, std::size_t offset = 0) {

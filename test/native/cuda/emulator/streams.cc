@@ -84,7 +84,8 @@ Point push(CUstream_st* stream, Command command) {
   // The legacy stream comes after, and before, all that is queued in blocking streams.
   if (stream == &all().legacy) {
     for (const auto& other : all().queues)
-      if (other->blocking && other.get() != &queue && !other->commands.empty()) command.after.push_back({other, other->queued});
+      if (other->blocking && other.get() != &queue && !other->commands.empty())
+        command.after.push_back({other, other->queued});
   } else if (queue.blocking && !all().legacy.queue->commands.empty()) {
     command.after.push_back(tail(all().legacy));
   }
@@ -196,7 +197,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
                               std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
   return called(Needs::kDevice, [&] {
-    return copy_async({static_cast<char*>(to), to_pitch, static_cast<const char*>(from), from_pitch, width, height}, kind, stream);
+    const Copy copy{static_cast<char*>(to), to_pitch, static_cast<const char*>(from), from_pitch, width, height};
+    return copy_async(copy, kind, stream);
   });
 }
 
@@ -383,7 +385,8 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
   return called(Needs::kDevice, [&] {
-    if (!emulator::all().events.contains(start) || !emulator::all().events.contains(end)) return cudaErrorInvalidResourceHandle;
+    const auto& events = emulator::all().events;
+    if (!events.contains(start) || !events.contains(end)) return cudaErrorInvalidResourceHandle;
     if (!start->recorded || !end->recorded || !start->timing || !end->timing) return cudaErrorInvalidResourceHandle;
     if (start->capture || end->capture) return cudaErrorCapturedEvent;
     if (!emulator::reached(start->at) || !emulator::reached(end->at)) return cudaErrorNotReady;
