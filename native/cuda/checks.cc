@@ -2,6 +2,7 @@
 
 #include "augment/list.h"
 #include "core/event.h"
+#include "core/group.h"
 #include "cuda/trainer.h"
 
 namespace aclr::cuda {
@@ -130,8 +131,8 @@ void check_batch(const device::Batch& b, int rank, int ranks) {
   check_events(b.events);
   demand(b.events.count == 0 || b.ids, "ids of events are missing");
   demand(b.total >= 1, "a step needs at least one event");
-  const auto first = [&](int r) { return std::int64_t(b.total) * r / ranks; };
-  demand(b.first == first(rank) && b.events.count == first(rank + 1) - first(rank),
+  const int first = share_begin(b.total, rank, ranks);
+  demand(b.first == first && b.events.count == share_begin(b.total, rank + 1, ranks) - first,
          "a rank's events are not its share of the batch");
 }
 

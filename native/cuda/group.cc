@@ -1,6 +1,5 @@
 #include "cuda/group.h"
 
-#include <dlfcn.h>
 #include <nccl.h>
 
 #include <chrono>
@@ -8,7 +7,9 @@
 #include <cstring>
 #include <thread>
 
+#include "core/group.h"
 #include "cuda/launch.h"
+#include "cuda/symbols.h"
 
 namespace aclr::cuda {
 namespace {
@@ -26,24 +27,14 @@ struct Library {
 };
 static_assert(sizeof(ncclUniqueId) == kGroupId);
 
-template <class F>
-bool resolve(void* handle, const char* name, F& function) {
-  function = reinterpret_cast<F>(dlsym(handle, name));
-  return function != nullptr;
-}
-
 bool open(Library& l) {
   void* handle = nullptr;
-#if defined(ACLR_EMULATED)
-  handle = RTLD_DEFAULT;
-  Dl_info here;
-  if (dladdr(reinterpret_cast<void*>(&make_group_id), &here)) handle = dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD);
-#else
+#if !defined(ACLR_EMULATED)
   const char* named = std::getenv("ANOMALYCLR_NCCL");
   for (const char* name : {named ? named : "libnccl.so.2", "libnccl.so"})
     if (handle == nullptr) handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 #endif
-  return handle && resolve(handle, "ncclGetUniqueId", l.get_unique_id) && resolve(handle, "ncclCommInitRank", l.init_rank) &&
+  return resolve(handle, "ncclGetUniqueId", l.get_unique_id) && resolve(handle, "ncclCommInitRank", l.init_rank) &&
          resolve(handle, "ncclCommDestroy", l.destroy) && resolve(handle, "ncclCommAbort", l.abort) &&
          resolve(handle, "ncclCommGetAsyncError", l.async_error) && resolve(handle, "ncclAllReduce", l.all_reduce) &&
          resolve(handle, "ncclBroadcast", l.broadcast) && resolve(handle, "ncclGroupStart", l.group_start) &&
@@ -91,7 +82,7 @@ void Group::gather(void* data, bool is_double, int total, std::size_t row, cudaS
   const std::size_t bytes = is_double ? sizeof(double) : sizeof(float);
   check_peers(nccl().group_start(), "gathering rows");
   for (int r = 0; r < ranks_; ++r) {
-    const std::size_t from = first(total, r), count = first(total, r + 1) - from;
+    const std::size_t from = share_begin(total, r, ranks_), count = share_begin(total, r + 1, ranks_) - from;
     if (count == 0) continue;
     void* part = static_cast<char*>(data) + from * row * bytes;
     check_peers(nccl().broadcast(part, part, count * row, type_of(is_double), r, communicator, stream), "gathering rows");

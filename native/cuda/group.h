@@ -29,10 +29,8 @@ class Group {
 
   int rank() const { return rank_; }
   int ranks() const { return ranks_; }
-  // First of the `total` events of a batch that a rank has.
-  int first(int total, int rank) const { return static_cast<int>(static_cast<std::int64_t>(total) * rank / ranks_); }
 
-  // data [total, row] of float (or double): the rows of each rank, which lie in place, to all.
+  // data [total, row] of float (or double): the rows of each rank (share_begin()), which lie in place, to all.
   void gather(void* data, bool is_double, int total, std::size_t row, cudaStream_t stream) const;
   // Sums over all ranks, in place.
   void sum(void* data, bool is_double, std::size_t count, cudaStream_t stream) const;
