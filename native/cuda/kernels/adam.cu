@@ -66,7 +66,8 @@ __device__ void sgd(const Shared<R>& shared, const Constants<R>& k, const R (&g)
 }
 
 template <class R, int VEC>
-__device__ void adam(const Shared<R>& shared, const Constants<R>& k, const R (&g)[VEC], R (&w)[VEC], R (&m)[VEC], R (&v)[VEC]) {
+__device__ void adam(const Shared<R>& shared, const Constants<R>& k, const R (&g)[VEC], R (&w)[VEC], R (&m)[VEC],
+                     R (&v)[VEC]) {
 #pragma unroll
   for (int i = 0; i < VEC; ++i) {
     const R slope = g[i] * shared.scale + k.l2 * w[i];

@@ -64,10 +64,11 @@ __global__ void mean_kernel(const double* partials, int blocks, std::size_t coun
 }
 
 template <class R>
-__global__ void centre_kernel(int rows, int cols, const R* x, int x_row, const R* mean, R* out) {
-  const std::size_t count = static_cast<std::size_t>(rows) * cols, step = std::size_t(gridDim.x) * kBlock;
-  for (std::size_t i = std::size_t(blockIdx.x) * kBlock + threadIdx.x; i < count; i += step)
-    out[i] = x[i / cols * x_row + i % cols] - mean[i % cols];
+__global__ void centre_kernel(int rows, int cols, const R* x, int x_row, const R* mean, R* out, int lanes) {
+  const int groups = kBlock / lanes;
+  for (int row = blockIdx.x * groups + threadIdx.x / lanes; row < rows; row += gridDim.x * groups)
+    for (int c = threadIdx.x % lanes; c < cols; c += lanes)
+      out[static_cast<std::size_t>(row) * cols + c] = x[static_cast<std::size_t>(row) * x_row + c] - mean[c];
 }
 
 unsigned blocks_of(std::size_t count) { return blocks_for(count, 4 * kBlock); }
@@ -105,8 +106,9 @@ void mean_error(int rows, int d, const R* out, const R* x, R* dout, double* valu
 
 template <class R>
 void centre(int rows, int cols, const R* x, int x_row, const R* mean, R* out, cudaStream_t stream) {
-  launch("centring", centre_kernel<R>, blocks_of(static_cast<std::size_t>(rows) * cols), kBlock, 0, stream, rows, cols, x, x_row,
-         mean, out);
+  const int lanes = lanes_for(cols);
+  launch("centring", centre_kernel<R>, blocks_for(rows, kBlock / lanes), kBlock, 0, stream, rows, cols, x, x_row, mean, out,
+         lanes);
 }
 
 #define ACLR_INSTANTIATE(R)                                                                               \

@@ -84,8 +84,8 @@ void start_embedding_backward(const EmbeddingBackward<S>& a, cudaStream_t stream
   const int lanes = lanes_for(ceil_div(a.d, VEC));
   const dim3 grid(blocks_for(a.rows.capacity, std::size_t(4) * kBlock / lanes, kPartials), ceil_div(a.d, lanes * VEC));
   launch("embedding, backward", embedding_backward_kernel<S, VEC>, grid, kBlock, 0, stream, a, lanes);
-  finish_sums("embedding's gradients", a.scratch, static_cast<int>(grid.x), a.d * (a.features + 1), a.dweight, a.d * a.features,
-              a.dbias, stream);
+  finish_sums("embedding's gradients", a.scratch, static_cast<int>(grid.x), a.d * (a.features + 1), a.dweight,
+              a.d * a.features, a.dbias, stream);
 }
 
 // dx [rows, features] += dout W, a warp a row.
@@ -128,8 +128,8 @@ void embedding_backward(const EmbeddingBackward<S>& a, cudaStream_t stream) {
   if (in_vectors<S>(kColumns, a.d, {a.dout})) start_embedding_backward<S, kColumns>(a, stream);
   else start_embedding_backward<S, 1>(a, stream);
   if (a.dx)
-    launch("embedding, gradient of its input", embedding_input_kernel<S>, blocks_for(a.rows.capacity, kWarps), kBlock, 0, stream,
-           a);
+    launch("embedding, gradient of its input", embedding_input_kernel<S>, blocks_for(a.rows.capacity, kWarps), kBlock, 0,
+           stream, a);
 }
 
 template void embedding(const Embedding<float>&, cudaStream_t);

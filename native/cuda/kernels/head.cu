@@ -24,13 +24,17 @@ __global__ void head_input_kernel(HeadInput<S> a) {
   }
 }
 
-// Without a norm.
+// Without a norm, a group a row.
 template <class S>
-__global__ void head_relu_backward_kernel(HeadInputBackward<S> a) {
+__global__ void head_relu_backward_kernel(HeadInputBackward<S> a, int lanes) {
   using R = Real<S>;
-  const std::size_t count = static_cast<std::size_t>(a.rows) * a.in, step = std::size_t(gridDim.x) * kBlock;
-  for (std::size_t i = std::size_t(blockIdx.x) * kBlock + threadIdx.x; i < count; i += step)
-    a.dx[i / a.in * a.dx_row + i % a.in] += real(a.out[i]) > R(0) ? real(a.dout[i]) : R(0);
+  const int groups = kBlock / lanes;
+  for (int row = blockIdx.x * groups + threadIdx.x / lanes; row < a.rows; row += gridDim.x * groups) {
+    const std::size_t at = static_cast<std::size_t>(row) * a.in;
+    R* dx = a.dx + static_cast<std::size_t>(row) * a.dx_row;
+    for (int i = threadIdx.x % lanes; i < a.in; i += lanes)
+      dx[i] += real(a.out[at + i]) > R(0) ? real(a.dout[at + i]) : R(0);
+  }
 }
 
 // Dynamic shared memory of a warp: its dgain and doffset [2 in].
@@ -54,10 +58,11 @@ __global__ void head_input_backward_kernel(HeadInputBackward<S> a) {
 }
 
 template <class S>
-__global__ void store_rows_kernel(int rows, int cols, const Real<S>* x, int x_row, S* out) {
-  const std::size_t count = static_cast<std::size_t>(rows) * cols, step = std::size_t(gridDim.x) * kBlock;
-  for (std::size_t i = std::size_t(blockIdx.x) * kBlock + threadIdx.x; i < count; i += step)
-    out[i] = stored<S>(x[i / cols * x_row + i % cols]);
+__global__ void store_rows_kernel(int rows, int cols, const Real<S>* x, int x_row, S* out, int lanes) {
+  const int groups = kBlock / lanes;
+  for (int row = blockIdx.x * groups + threadIdx.x / lanes; row < rows; row += gridDim.x * groups)
+    for (int c = threadIdx.x % lanes; c < cols; c += lanes)
+      out[static_cast<std::size_t>(row) * cols + c] = stored<S>(x[static_cast<std::size_t>(row) * x_row + c]);
 }
 
 }  // namespace
@@ -70,21 +75,24 @@ void head_input(const HeadInput<S>& a, cudaStream_t stream) {
 template <class S>
 void head_input_backward(const HeadInputBackward<S>& a, cudaStream_t stream) {
   if (!a.gain) {
-    launch("head layer's input, backward", head_relu_backward_kernel<S>,
-           blocks_for(static_cast<std::size_t>(a.rows) * a.in, 4 * kBlock), kBlock, 0, stream, a);
+    const int lanes = lanes_for(a.in);
+    launch("head layer's input, backward", head_relu_backward_kernel<S>, blocks_for(a.rows, kBlock / lanes), kBlock, 0,
+           stream, a, lanes);
     return;
   }
   const std::size_t warp_bytes = std::size_t(2) * a.in * sizeof(Real<S>);
   const int warps = warps_for(warp_bytes);
   const unsigned blocks = blocks_for(a.rows, warps, kPartials);
-  launch("head layer's input, backward", head_input_backward_kernel<S>, blocks, warps * kWarp, warps * warp_bytes, stream, a);
+  launch("head layer's input, backward", head_input_backward_kernel<S>, blocks, warps * kWarp, warps * warp_bytes,
+         stream, a);
   finish_sums("head norm's gradients", a.scratch, static_cast<int>(blocks), 2 * a.in, a.dgain, a.in, a.doffset, stream);
 }
 
 template <class S>
 void store_rows(int rows, int cols, const Real<S>* x, int x_row, S* out, cudaStream_t stream) {
-  launch("storing rows", store_rows_kernel<S>, blocks_for(static_cast<std::size_t>(rows) * cols, 4 * kBlock), kBlock, 0, stream,
-         rows, cols, x, x_row, out);
+  const int lanes = lanes_for(cols);
+  launch("storing rows", store_rows_kernel<S>, blocks_for(rows, kBlock / lanes), kBlock, 0, stream, rows, cols, x, x_row,
+         out, lanes);
 }
 
 #define ACLR_INSTANTIATE(S)                                                    \

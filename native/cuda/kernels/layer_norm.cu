@@ -11,7 +11,7 @@ Real<S> scale_of(const Dropout& dropout) {
 
 // Rows that fit the registers of a group: CHUNKS vectors a lane. Dynamic shared memory: random bytes of each group's row.
 template <class S, int VEC, int CHUNKS>
-__global__ void __launch_bounds__(kBlock, CHUNKS == 1 ? 4 : 1) layer_norm_kernel(LayerNorm<S> a, int lanes, Real<S> scale) {
+__global__ void __launch_bounds__(kBlock) layer_norm_kernel(LayerNorm<S> a, int lanes, Real<S> scale) {
   using R = Real<S>;
   const int lane = threadIdx.x % lanes, group = threadIdx.x / lanes, groups = kBlock / lanes, d = a.d;
   const int count = rows_in(a.tokens.rows), threshold = a.dropout.threshold;
@@ -123,16 +123,16 @@ template <class S, int VEC, int CHUNKS>
 void start_layer_norm(const LayerNorm<S>& a, int lanes, cudaStream_t stream) {
   const int groups = kBlock / lanes;
   const std::size_t shared = a.dropout.threshold > 0 ? std::size_t(groups) * row_bytes(a.d) : 0;
-  launch("layer norm", layer_norm_kernel<S, VEC, CHUNKS>, blocks_for(a.tokens.rows.capacity, groups), kBlock, shared, stream, a,
-         lanes, scale_of<S>(a.dropout));
+  launch("layer norm", layer_norm_kernel<S, VEC, CHUNKS>, blocks_for(a.tokens.rows.capacity, groups), kBlock, shared, stream,
+         a, lanes, scale_of<S>(a.dropout));
 }
 
 template <class S>
 void start_layer_norm_wide(const LayerNorm<S>& a, cudaStream_t stream) {
   const std::size_t warp_bytes = ceil_div<std::size_t>(row_bytes(a.d) + a.d * sizeof(Real<S>), 16) * 16;
   const int warps = warps_for(warp_bytes);
-  launch("layer norm", layer_norm_wide_kernel<S>, blocks_for(a.tokens.rows.capacity, warps), warps * kWarp, warps * warp_bytes,
-         stream, a, warp_bytes, scale_of<S>(a.dropout));
+  launch("layer norm", layer_norm_wide_kernel<S>, blocks_for(a.tokens.rows.capacity, warps), warps * kWarp,
+         warps * warp_bytes, stream, a, warp_bytes, scale_of<S>(a.dropout));
 }
 
 template <class S, int VEC>

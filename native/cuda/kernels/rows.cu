@@ -80,8 +80,8 @@ template <class S, int VEC>
 void start_column_sums(const Rows& rows, int cols, const S* x, Real<S>* out, const Scratch& scratch, cudaStream_t stream) {
   const int lanes = lanes_for(ceil_div(cols, VEC));
   const dim3 grid(blocks_for(rows.capacity, std::size_t(4) * kBlock / lanes, kPartials), ceil_div(cols, lanes * VEC));
-  launch("column sums", column_sums_kernel<S, VEC>, grid, kBlock, 0, stream, rows, cols, x, static_cast<Real<S>*>(scratch.data),
-         lanes);
+  launch("column sums", column_sums_kernel<S, VEC>, grid, kBlock, 0, stream, rows, cols, x,
+         static_cast<Real<S>*>(scratch.data), lanes);
   finish_sums<Real<S>>("column sums", scratch, static_cast<int>(grid.x), cols, out, cols, nullptr, stream);
 }
 
@@ -169,8 +169,8 @@ template <class S>
 void dropout(const Tokens& tokens, int f, S* hidden, const Dropout& drop, cudaStream_t stream) {
   if (drop.threshold <= 0) return;
   const bool wide = in_vectors<S>(kVector<S>, f, {hidden});
-  launch("dropout", wide ? dropout_kernel<S, kVector<S>> : dropout_kernel<S, 1>, blocks_for(tokens.events, kWarps), kBlock, 0,
-         stream, tokens, f, hidden, drop, keep_scale(drop.threshold));
+  launch("dropout", wide ? dropout_kernel<S, kVector<S>> : dropout_kernel<S, 1>, blocks_for(tokens.events, kWarps), kBlock,
+         0, stream, tokens, f, hidden, drop, keep_scale(drop.threshold));
 }
 
 template <class S>
@@ -178,8 +178,8 @@ void relu_backward(Rows rows, int cols, S* dx, const S* out, double scale, cudaS
   const bool wide = in_vectors<S>(kVector<S>, cols, {dx, out});
   const std::size_t share = std::size_t(4) * kBlock * (wide ? kVector<S> : 1);
   launch("relu, backward", wide ? relu_backward_kernel<S, kVector<S>> : relu_backward_kernel<S, 1>,
-         blocks_for(static_cast<std::size_t>(rows.capacity) * cols, share, 4 * kMostBlocks), kBlock, 0, stream, rows, cols, dx,
-         out, scale);
+         blocks_for(static_cast<std::size_t>(rows.capacity) * cols, share, 4 * kMostBlocks), kBlock, 0, stream, rows, cols,
+         dx, out, scale);
 }
 
 template <class S>
@@ -194,17 +194,18 @@ void key_bias(Rows rows, int features, const R* x, R* out, cudaStream_t stream) 
 }
 
 template <class R>
-void key_bias_backward(Rows rows, int heads, int features, const R* x, const R* dkey_bias, R* dfeatures, cudaStream_t stream) {
-  launch("key bias, backward", key_bias_backward_kernel<R>, blocks_for(rows.capacity, kBlock), kBlock, 0, stream, rows, heads,
-         features, x, dkey_bias, dfeatures);
+void key_bias_backward(Rows rows, int heads, int features, const R* x, const R* dkey_bias, R* dfeatures,
+                       cudaStream_t stream) {
+  launch("key bias, backward", key_bias_backward_kernel<R>, blocks_for(rows.capacity, kBlock), kBlock, 0, stream, rows,
+         heads, features, x, dkey_bias, dfeatures);
 }
 
 template <class S>
 void pool(const Pool<S>& a, cudaStream_t stream) {
   const bool wide = in_vectors<S>(kVector<S>, a.d, {a.x});
   const int lanes = lanes_for(ceil_div(a.d, wide ? kVector<S> : 1));
-  launch("pooling", wide ? pool_kernel<S, kVector<S>> : pool_kernel<S, 1>, blocks_for(a.tokens.events, kBlock / lanes), kBlock, 0,
-         stream, a, lanes);
+  launch("pooling", wide ? pool_kernel<S, kVector<S>> : pool_kernel<S, 1>, blocks_for(a.tokens.events, kBlock / lanes),
+         kBlock, 0, stream, a, lanes);
 }
 
 template <class S>

@@ -33,7 +33,8 @@ template <class S>
 bool in_vectors(int vec, std::size_t columns, std::initializer_list<const void*> places) {
   const std::size_t bytes = std::min<std::size_t>(16, vec * sizeof(S));
   return columns % vec == 0 &&
-         std::all_of(places.begin(), places.end(), [&](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % bytes == 0; });
+         std::all_of(places.begin(), places.end(),
+                     [&](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % bytes == 0; });
 }
 
 // Blocks for so many groups of work, each block taking `share` at a time.
@@ -71,6 +72,14 @@ struct Stored {
   Unit unit[kPieces];
 };
 
+#if !defined(__CUDACC__)
+// As a device does at a wide access.
+template <int BYTES>
+void check_aligned(const void* place) {
+  if (reinterpret_cast<std::uintptr_t>(place) % BYTES != 0) __trap();
+}
+#endif
+
 template <class S, int VEC>
 __device__ inline void load(const S* from, Real<S> (&x)[VEC]) {
   if constexpr (VEC == 1) {
@@ -84,6 +93,7 @@ __device__ inline void load(const S* from, Real<S> (&x)[VEC]) {
       const typename Wide::Unit unit = reinterpret_cast<const typename Wide::Unit*>(from)[p];
       __builtin_memcpy(numbers + p * VEC / Wide::kPieces, &unit, Wide::kBytes);
 #else
+      check_aligned<Wide::kBytes>(from);
       __builtin_memcpy(numbers + p * VEC / Wide::kPieces, from + p * VEC / Wide::kPieces, Wide::kBytes);
 #endif
     }
@@ -108,6 +118,7 @@ __device__ inline void store(S* to, const Real<S> (&x)[VEC]) {
       __builtin_memcpy(&unit, numbers + p * VEC / Wide::kPieces, Wide::kBytes);
       reinterpret_cast<typename Wide::Unit*>(to)[p] = unit;
 #else
+      check_aligned<Wide::kBytes>(to);
       __builtin_memcpy(to + p * VEC / Wide::kPieces, numbers + p * VEC / Wide::kPieces, Wide::kBytes);
 #endif
     }
@@ -241,8 +252,8 @@ __device__ inline DropoutStream stream_of(const Dropout& dropout, const Tokens& 
 
 // The bytes of one row [d] as its lanes draw them together into shared memory, 16 to a Philox block; __syncwarp before they
 // are read, and before the next draw.
-__device__ inline const std::uint8_t* draw_row(const Dropout& dropout, const Tokens& tokens, int row, int d, int lane, int lanes,
-                                               std::uint8_t* shared) {
+__device__ inline const std::uint8_t* draw_row(const Dropout& dropout, const Tokens& tokens, int row, int d, int lane,
+                                               int lanes, std::uint8_t* shared) {
   const int event = tokens.event[row];
   const DropoutStream stream = stream_of(dropout, tokens, event);
   const std::uint32_t first = static_cast<std::uint32_t>(row - tokens.offsets[event]) * static_cast<std::uint32_t>(d);

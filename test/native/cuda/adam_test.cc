@@ -12,7 +12,8 @@ struct Setting {
 };
 
 std::vector<Setting> settings() {
-  std::vector<Setting> all{{"adam", {}}, {"adamw, clipped", {}}, {"adam with l2, not clipped", {}}, {"sgd", {}}, {"sgd with l2", {}}};
+  std::vector<Setting> all{{"adam", {}}, {"adamw, clipped", {}}, {"adam with l2, not clipped", {}}, {"sgd", {}},
+                           {"sgd with l2", {}}};
   all[1].config.weight_decay = 0.1;
   all[1].config.clip = 0.5;
   all[2].config.l2 = 0.01;
@@ -41,20 +42,22 @@ struct Learned {
   void step(const OptimiserConfig& c, const std::vector<double>& gradient, double rate, bool with_copy) {
     g.set(narrow<R>(gradient));
     input.set({{0, 0, 0, rate}});
-    update_weights<S>({gradient.size(), w, m, v, g, with_copy ? copy.data() : nullptr, c.kind == OptimiserKind::kSgd, c.beta1,
-                       c.beta2, c.eps, c.momentum, c.weight_decay, c.l2, c.clip, input, state, partials.scratch()},
+    update_weights<S>({gradient.size(), w, m, v, g, with_copy ? copy.data() : nullptr, c.kind == OptimiserKind::kSgd,
+                       c.beta1, c.beta2, c.eps, c.momentum, c.weight_decay, c.l2, c.clip, input, state, partials.scratch()},
                       nullptr);
     partials.check();
   }
 };
 
 template <class R>
-void check_relative(const std::vector<R>& got, const std::vector<double>& wanted, double tolerance, const std::string& what) {
+void check_relative(const std::vector<R>& got, const std::vector<double>& wanted, double tolerance,
+                    const std::string& what) {
   double most = 1e-30;
   for (const double x : wanted) most = std::max(most, std::abs(x));
   for (std::size_t i = 0; i < wanted.size(); ++i)
     if (!(std::abs(static_cast<double>(got[i]) - wanted[i]) <= tolerance * (std::abs(wanted[i]) + 0.01 * most))) {
-      CHECK_FOR(false, what + " [" + std::to_string(i) + "]: " + std::to_string(got[i]) + ", not " + std::to_string(wanted[i]));
+      CHECK_FOR(false, what + " [" + std::to_string(i) + "]: " + std::to_string(got[i]) + ", not " +
+                           std::to_string(wanted[i]));
       return;
     }
 }
@@ -105,7 +108,8 @@ TEST(updates_repeat_bit_for_bit) {
   Learned<bf16> one(w, 0), other(w, 0);
   for (int step = 0; step < 2; ++step)
     for (Learned<bf16>* learned : {&one, &other}) learned->step(settings()[1].config, g, 0.01, true);
-  CHECK(same_bits(one.w.get(), other.w.get()) && same_bits(one.m.get(), other.m.get()) && same_bits(one.v.get(), other.v.get()));
+  CHECK(same_bits(one.w.get(), other.w.get()) && same_bits(one.m.get(), other.m.get()) &&
+        same_bits(one.v.get(), other.v.get()));
   CHECK(one.state.get()[0].norm == other.state.get()[0].norm);
 }
 

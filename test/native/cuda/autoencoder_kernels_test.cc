@@ -59,7 +59,8 @@ template <class R>
 void check_errors(Random& random, int rows, int d) {
   const int x_row = d + 4;
   const std::string name = std::string(name_of<R>()) + " d " + std::to_string(d) + " rows " + std::to_string(rows);
-  const auto out = random_numbers<R>(random, std::size_t(rows) * d), x = random_numbers<R>(random, std::size_t(rows) * x_row);
+  const auto out = random_numbers<R>(random, std::size_t(rows) * d),
+      x = random_numbers<R>(random, std::size_t(rows) * x_row);
   std::vector<double> scores(rows), dense(out.size()), dout(out.size());
   double mean = 0;
   for (int r = 0; r < rows; ++r)

@@ -58,9 +58,23 @@ void check_near(const std::vector<T>& got, const std::vector<double>& wanted, do
     return;
   }
 }
+// `wanted` in the first rows, and nothing but 0 behind them up to the capacity.
+template <class T>
+void check_rows(std::vector<T> got, const std::vector<double>& wanted, int capacity, int columns, double tolerance,
+                const std::string& what) {
+  CHECK_FOR(got.size() == static_cast<std::size_t>(capacity) * columns, what);
+  for (std::size_t i = wanted.size(); i < got.size(); ++i)
+    if (real(got[i]) != 0) {
+      CHECK_FOR(false, what + " behind its rows: " + std::to_string(i - wanted.size()));
+      return;
+    }
+  got.resize(wanted.size());
+  check_near(got, wanted, tolerance, what);
+}
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(static_cast<const void*>(a.data()), b.data(), a.size() * sizeof(T)) == 0);
+  if (a.size() != b.size()) return false;
+  return a.empty() || std::memcmp(static_cast<const void*>(a.data()), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 inline constexpr int kSizes[] = {1, 3, 7, 31, 32, 33, 64, 100, 160, 257};
@@ -97,8 +111,8 @@ struct Ragged {
 // The same on the device.
 struct DeviceRagged {
   explicit DeviceRagged(const Ragged& r)
-      : offsets(r.offsets), event(r.event), count(std::vector<int>{r.count}), ids(r.ids), step(std::vector<StepInput>{r.step}),
-        host(r) {}
+      : offsets(r.offsets), event(r.event), count(std::vector<int>{r.count}), ids(r.ids),
+        step(std::vector<StepInput>{r.step}), host(r) {}
   Rows rows() { return {host.capacity, count}; }
   Tokens tokens() { return {rows(), host.events, host.batch, 12, offsets, event}; }
   Dropout dropout(int threshold, int site) {
@@ -124,11 +138,6 @@ class Partials {
   DeviceArray<unsigned char> all_;
 };
 
-// [capacity, columns] of which `filled` rows are given: zeros behind.
-inline std::vector<double> behind(std::vector<double> filled, int capacity, int columns) {
-  filled.resize(static_cast<std::size_t>(capacity) * columns, 0.0);
-  return filled;
-}
 // Rows behind the last one that nobody may use: not numbers.
 inline std::vector<double> poisoned(std::vector<double> filled, int capacity, int columns) {
   filled.resize(static_cast<std::size_t>(capacity) * columns, std::nan(""));
