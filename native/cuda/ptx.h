@@ -102,6 +102,34 @@ __device__ inline void ldmatrix_x4_trans(std::uint32_t (&out)[4], const void* ro
 #endif
 }
 
+// ---- movmatrix: one 8 x 8 matrix of 16-bit numbers, transposed between the registers of a warp --------------------------
+
+// Lane l gives row l / 4, columns 2 (l % 4) (low half) and 2 (l % 4) + 1 (high half), and gets the same of the transposed.
+#if defined(ACLR_EMULATED)
+namespace twin {
+inline void movmatrix(void* const* lanes, unsigned) {
+  std::uint32_t given[kWarp];
+  for (int l = 0; l < kWarp; ++l) given[l] = *static_cast<std::uint32_t*>(lanes[l]);
+  const auto at = [&](int row, int column) { return given[4 * row + column / 2] >> 16 * (column % 2) & 0xffff; };
+  for (int l = 0; l < kWarp; ++l) {
+    const int a = l / 4, b = 2 * (l % 4);
+    *static_cast<std::uint32_t*>(lanes[l]) = at(b, a) | at(b + 1, a) << 16;
+  }
+}
+}  // namespace twin
+#endif
+
+__device__ inline std::uint32_t transpose_8x8(std::uint32_t x) {
+#if defined(ACLR_EMULATED)
+  emulator::warp_together(kAllLanes, &x, twin::movmatrix, emulator::Where::current());
+  return x;
+#else
+  std::uint32_t y;
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;\n" : "=r"(y) : "r"(x));
+  return y;
+#endif
+}
+
 // ---- mma: c [16, 8] += a [16, 16] b [16, 8], factors bf16, sums float ---------------------------------------------------
 
 // With g = lane / 4 and t = lane % 4 a lane holds, the lower index in the lower half of each register,

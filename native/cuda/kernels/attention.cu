@@ -1,6 +1,7 @@
 // Self-attention on packed tokens, an event and head a warp. Nearly all events have few tokens, so what counts is that rows
 // are read once, in wide loads, and that a warp holds little shared memory.
 #include "cuda/kernels/attention.h"
+#include "cuda/kernels/attention_mma.h"
 
 namespace aclr::cuda {
 namespace {
@@ -31,12 +32,16 @@ __global__ void __launch_bounds__(kWarps* kWarp, kResident<S, 2>)
 
 template <class S>
 void attention(const Attention<S>& op, cudaStream_t stream) {
+  if constexpr (std::is_same_v<S, bf16>)
+    if (attention_mma(op, stream)) return;
   const bool wide = all_wide(op.d, op.heads, op.qkv, op.out);
   start<S>("attention", wide ? attention_kernel<S, true> : attention_kernel<S, false>, op, 1, 3, stream);
 }
 
 template <class S>
 void attention_backward(const AttentionBackward<S>& op, cudaStream_t stream) {
+  if constexpr (std::is_same_v<S, bf16>)
+    if (attention_backward_mma(op, stream)) return;
   const bool wide = all_wide(op.d, op.heads, op.qkv, op.dout, op.dqkv);
   start<S>("attention backward", wide ? attention_backward_kernel<S, true> : attention_backward_kernel<S, false>, op, 2, 4,
            stream);

@@ -75,6 +75,25 @@ TEST(fragments_of_ldmatrix) {
     }
 }
 
+// ---- movmatrix ----------------------------------------------------------------------------------------------------------
+
+__global__ void transpose_matrix(const std::uint32_t* from, std::uint32_t* to) {
+  to[threadIdx.x] = transpose_8x8(from[threadIdx.x]);
+}
+
+TEST(a_transposed_matrix) {
+  std::vector<std::uint32_t> matrix(kWarp);  // [row, pair of columns]
+  for (std::size_t i = 0; i < matrix.size(); ++i) matrix[i] = static_cast<std::uint32_t>(2654435761u * (i + 1));
+  DeviceArray<std::uint32_t> from(matrix), to(kWarp);
+  launch("movmatrix", transpose_matrix, dim3(1), dim3(kWarp), 0, nullptr, from.data(), to.data());
+  const std::vector<std::uint32_t> got = to.get();
+  const auto at = [](const std::vector<std::uint32_t>& m, int row, int column) {
+    return m[4 * row + column / 2] >> 16 * (column % 2) & 0xffff;
+  };
+  for (int i = 0; i < 8; ++i)
+    for (int j = 0; j < 8; ++j) CHECK(at(got, i, j) == at(matrix, j, i));
+}
+
 // ---- mma ----------------------------------------------------------------------------------------------------------------
 
 __device__ std::uint32_t pair_of(const bf16* low, const bf16* high) { return pack_bf16(real(*low), real(*high)); }

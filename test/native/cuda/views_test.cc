@@ -211,7 +211,7 @@ template <class T>
 Rows<T> device_rows(const FeatureConfig& config, Objects<T>& objects, int batch, int capacity, bool pad) {
   const std::size_t rows = static_cast<std::size_t>(capacity);
   DeviceArray<T> x(std::vector<T>(rows * config.count, T(77)));
-  DeviceArray<std::int32_t> offsets(static_cast<std::size_t>(objects.events) + 1), event(std::vector<std::int32_t>(rows, 77));
+  DeviceArray<std::int32_t> offsets(std::size_t(objects.events) + 1), event(std::vector<std::int32_t>(rows, 77));
   DeviceArray<TokenCounts> counts(1);
   const std::size_t bytes = partial_bytes(2);
   DeviceArray<unsigned char> scratch(bytes);
@@ -274,8 +274,8 @@ TEST(some_views_of_a_batch) {
   const auto recipe = standard_recipe<float>();
   for (int first = 0; first < kViews; ++first)
     for (int views = 1; first + views <= kViews; ++views)
-      check_events(device_views<float>(recipe, events, ids, first, views, 40), cpu_views<float>(recipe, events, ids, first, views),
-                   "views from " + std::to_string(first));
+      check_events(device_views<float>(recipe, events, ids, first, views, 40),
+                   cpu_views<float>(recipe, events, ids, first, views), "views from " + std::to_string(first));
 }
 
 TEST(the_order_of_a_batch_does_not_matter) {
@@ -304,7 +304,8 @@ TEST(rows_of_features_to_the_bit) {
   for (const int count : {1, 9, 300, 6000})
     for (const int features : {7, 8})
       for (const PtFeature pt : {PtFeature::kLinear, PtFeature::kLog})
-        check_rows<float>({features, pt, 37.5}, odd_events<float>(random, count), count, 70, std::to_string(count) + " events");
+        check_rows<float>({features, pt, 37.5}, odd_events<float>(random, count), count, 70,
+                          std::to_string(count) + " events");
   check_rows<double>({8, PtFeature::kLog, 40}, odd_events<double>(random, 300), 100, 1, "double");
   check_rows<double>({7, PtFeature::kLinear, 40}, odd_events<double>(random, 300), 100, 0, "double");
 }
@@ -312,7 +313,8 @@ TEST(rows_of_features_to_the_bit) {
 TEST(rows_that_do_not_fit_are_counted_but_not_written) {
   Random random(7);
   const auto events = odd_events<float>(random, 400);
-  for (const int missing : {1, 100, 1 << 20}) check_rows<float>({}, events, 400, -missing, std::to_string(missing) + " missing");
+  for (const int missing : {1, 100, 1 << 20})
+    check_rows<float>({}, events, 400, -missing, std::to_string(missing) + " missing");
 }
 
 TEST(views_become_rows) {
