@@ -83,12 +83,12 @@ class GroupSession : public Session<GroupSession, TcpGroup> {
     const auto impl = use(info);
     const auto mine = std::make_shared<std::vector<std::uint8_t>>(copy_of<std::uint8_t>(argument(info), "bytes"));
     const auto parts = std::make_shared<Parts>();
-    return run(info.Env(), impl.hold, [group = impl.impl, mine, parts] { return binding::gather(*group, *mine, parts.get()); },
-               [parts](Napi::Env env) {
-                 Napi::Array out = Napi::Array::New(env, parts->size());
-                 for (std::uint32_t r = 0; r < parts->size(); ++r) out.Set(r, array_from(env, (*parts)[r]));
-                 return Napi::Value(out);
-               });
+    const auto work = [group = impl.impl, mine, parts] { return binding::gather(*group, *mine, parts.get()); };
+    return run(info.Env(), impl.hold, work, [parts](Napi::Env env) {
+      Napi::Array out = Napi::Array::New(env, parts->size());
+      for (std::uint32_t r = 0; r < parts->size(); ++r) out.Set(r, array_from(env, (*parts)[r]));
+      return Napi::Value(out);
+    });
   }
 
   // Beside a call under way, too: that one ends first, and fails.
@@ -111,7 +111,8 @@ class GroupSession : public Session<GroupSession, TcpGroup> {
   }
 
   std::shared_ptr<TcpGroup> held(const Napi::CallbackInfo& info) {
-    if (!info.This().IsObject() || !info.This().As<Napi::Object>().CheckTypeTag(&kTag)) fail(info.Env(), "this is not a Group");
+    if (!info.This().IsObject() || !info.This().As<Napi::Object>().CheckTypeTag(&kTag))
+      fail(info.Env(), "this is not a Group");
     return impl_;
   }
 };

@@ -26,9 +26,16 @@ class TcpGroup::Call {
   std::unique_lock<std::mutex> lock_;
 };
 
+TcpGroup::TcpGroup(RendezvousConfig config, double patience) : config_(std::move(config)), patience_(patience) {
+  if (config_.ranks > 1) return;
+  peers_.resize(1);
+  state_ = {};
+}
+
 Status TcpGroup::connect() {
   const Call call(*this);
   if (!call.alone()) return {Code::kBusy, "the ranks are meeting already"};
+  if (config_.ranks == 1) return state_;
   state_ = meet(config_, waker_, &peers_);
   half_sent_.assign(config_.ranks, false);
   number_ = 0;

@@ -13,10 +13,10 @@ namespace aclr {
 class TcpGroup : public Group {
  public:
   // patience: how long another rank may stay silent in the middle of a call, s.
-  TcpGroup(RendezvousConfig config, double patience) : config_(std::move(config)), patience_(patience) {}
+  TcpGroup(RendezvousConfig config, double patience);
   ~TcpGroup() override { leave(""); }
 
-  // Meets the others. Before it, and after leave(), no call succeeds.
+  // Meets the others. Before it, but for a rank that is alone, and after leave() no call succeeds.
   Status connect();
   // Tells the others why this rank goes, so that they can say so, and hangs up. Without a reason, and without a failure
   // before it, they see a plain end.

@@ -162,7 +162,7 @@ export class Ranks {
 
   /** Hangs up; the others are told why, where there is a reason. */
   async leave(error?: unknown): Promise<void> {
-    const reason = error instanceof Error ? error.message : error === undefined ? '' : String(error);
+    const reason = error instanceof Error ? error.message : error === undefined ? '' : 'something went wrong';
     await this.group?.leave({ reason });
     this.group?.dispose();
   }

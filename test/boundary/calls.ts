@@ -1,5 +1,5 @@
 import { loadAddon, type Addon } from '../../src/addon.js';
-import { array, flag, number, object, text, whole, type Field } from './fields.js';
+import { array, flag, number, object, text, whole, words, type Field } from './fields.js';
 import * as samples from './samples.js';
 
 /** One way into the addon: a good argument, what each part of it may be, and the call. */
@@ -99,6 +99,7 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
   const trainer = new addon.Trainer(samples.trainerConfig());
   const autoencoder = new addon.Autoencoder(samples.autoencoderConfig());
   const scorer = new addon.Scorer(samples.scorerConfig());
+  const group = new addon.Group(samples.groupConfig());
   const [weights, codings] = [trainer.weights().length, autoencoder.weights().length];
   const views = (): unknown[] => [samples.tokens(), samples.tokens(), samples.tokens()];
   const tokens: Record<string, Field> = { x: array(Float32Array, 'exact'), offsets: array(Int32Array, 'exact') };
@@ -206,6 +207,19 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
         'autoencoder.weights': array(Float32Array, 'exact'),
       },
       run: a => new addon.Scorer(a).dispose(),
+    },
+    'new Group': {
+      good: samples.groupConfig,
+      fields: {
+        rank: whole(0, 0), ranks: whole(1, 65536), address: words, port: whole(1, 65535), token: array(Uint8Array, 'exact'),
+        seconds: number(1e-3, 1e6), patience: number(1e-3, 1e6), hint: words,
+      },
+      run: a => new addon.Group(a).dispose(),
+    },
+    'group.gather': {
+      good: () => ({ bytes: Uint8Array.of(1, 2, 3) }),
+      fields: { bytes: array(Uint8Array) },
+      run: a => group.gather(a),
     },
     prepare: {
       good: () => ({ preparation: samples.preparation(), x: samples.rows(), index: Int32Array.of(5, 0) }),

@@ -58,6 +58,9 @@ export function whole(low: number, high: number, optional = false): Field {
   return { optional, wrong: good => [...number(low, high).wrong(good), low + 0.5, low + 1e-9] };
 }
 
+/** Any string will do. */
+export const words: Field = { wrong: () => [...sundry(), ...numbers(), ...arrays(), ...boxed(), true] };
+
 export const text: Field = {
   wrong: () => [
     ...sundry(),

@@ -4,6 +4,7 @@ import type {
   Columns,
   DenseArgument,
   DoubleColumns,
+  NativeGroupConfig,
   NativePreparation,
   NativeRecipe,
   NativeScorerConfig,
@@ -40,6 +41,14 @@ export function manyEvents(count: number): Columns {
     kind: Uint8Array.from({ length: objects }, (_, i) => (i % 19 === 0 ? 1 : i % 19 < 5 ? 2 : i % 19 < 9 ? 3 : 4)),
     offsets: Int32Array.from({ length: count + 1 }, (_, i) => i * 19),
   };
+}
+
+/** A process alone, which need not meet anybody. */
+export function groupConfig(changes: Partial<NativeGroupConfig> = {}): NativeGroupConfig {
+  return {
+    rank: 0, ranks: 1, address: '127.0.0.1', port: 29_500, token: new Uint8Array(32), seconds: 10, patience: 10, hint: '',
+    ...changes,
+  }; // prettier-ignore
 }
 
 export function trainerConfig(changes: Partial<TrainerConfig> = {}): TrainerConfig {
