@@ -101,8 +101,8 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
       const model = now(() => new addon.Scorer({ ...config, ...place }));
       return {
         score: events => job(() => model.score({ events })),
-        // On a GPU too, though one event would be sooner on the CPU: an event's score has the same bits however it is asked
-        // for. Who wants few events fast takes `device: 'cpu'`.
+        // On a GPU too: a second scorer on the CPU would be sooner for one event, but rounds otherwise, by 1e-2 in bf16, and
+        // scores are to be compared. Who wants few events fast takes `device: 'cpu'`.
         scoreNow: events => now(() => model.scoreNow({ events })),
         embed: events => job(() => model.embed({ events })),
         dispose: () => model.dispose(),

@@ -1,4 +1,5 @@
 import { loadAddon } from '../../src/addon.js';
+import { everything } from '../support/golden.js';
 import { autoencoderTests } from '../support/golden-autoencoder.js';
 
-autoencoderTests(loadAddon(), 1e-10);
+autoencoderTests(loadAddon(), everything);

@@ -1,4 +1,5 @@
 import { loadAddon } from '../../src/addon.js';
+import { everything } from '../support/golden.js';
 import { encoderTests } from '../support/golden-encoder.js';
 
-encoderTests(loadAddon(), 1e-10);
+encoderTests(loadAddon(), everything);

@@ -1,8 +1,9 @@
 import { loadAddon } from '../../src/addon.js';
+import { everything } from '../support/golden.js';
 import { lossTests } from '../support/golden-loss.js';
 
 const addon = loadAddon();
-lossTests(addon, 1e-10);
+lossTests(addon, everything);
 
 test('a batch of 4,096 needs memory by the batch, not by its square', async () => {
   const events = 4096;

@@ -9,10 +9,11 @@ export const builtLibrary = (name: string): string =>
 /** test/native/fake_device.cc */
 export const fake = builtLibrary('fake_good');
 
-const named = process.env['ANOMALYCLR_CUDA_LIBRARY'];
-/** That of this machine's GPU where `npm run test:gpu` names it, else the one for a GPU that the CPU plays. */
-export const cudaLibrary =
-  named === undefined || named === '' || named === 'skip' ? builtLibrary('anomalyclr_cuda') : named;
+const named = process.env['ANOMALYCLR_CUDA_LIBRARY'] ?? '';
+/** Whether there is one: `npm run test:gpu` names its library. */
+export const onGpu = !['', 'skip'].includes(named);
+/** That of this machine's GPU, else the one for a GPU that the CPU plays. */
+export const cudaLibrary = onGpu ? named : builtLibrary('anomalyclr_cuda');
 
 /** `describe`, or one test that says why not. */
 export function describeOnCuda(name: string, body: () => void): void {

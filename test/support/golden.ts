@@ -16,6 +16,18 @@ export function goldenTest(needs: string, name: string, body: () => Promise<void
   else test.skip(`${name} (${needs} is in the shared folder only: set ANOMALYCLR_SHARED)`, () => {});
 }
 
+/** How an addon is held against golden values. */
+export interface Extent {
+  /** Tolerance of float64; that of float32 is 1e-5. */
+  readonly exact: number;
+  /** Some cases alone, small ones, of every kind. */
+  readonly small: boolean;
+  /** Whether a row gives the same bits in a batch of any size. */
+  readonly anyBatch: boolean;
+}
+/** That of the CPU engine. */
+export const everything: Extent = { exact: 1e-10, small: false, anyBatch: true };
+
 export class Golden {
   private constructor(
     readonly json: any,
