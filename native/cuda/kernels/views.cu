@@ -200,8 +200,6 @@ __global__ void pad_kernel(int capacity, int features, const TokenCounts* counts
   for (std::ptrdiff_t i = begin + mine; i < capacity; i += step) event[i] = 0;
 }
 
-unsigned warps_for(int events) { return static_cast<unsigned>(ceil_div(events, kRowWarps)); }
-
 }  // namespace
 
 template <class R>
@@ -231,8 +229,9 @@ template <class R>
 void unpack_events(int events, int stride, const R* pt, const R* eta, const R* phi, const std::uint8_t* kind,
                    const std::int32_t* offsets, R* out_pt, R* out_eta, R* out_phi, std::int32_t* out_kind,
                    std::int32_t* objects, cudaStream_t stream) {
-  launch("events as objects", unpack_kernel<R>, dim3(warps_for(events)), kRowThreads, 0, stream, events, stride, pt, eta, phi,
-         kind, offsets, out_pt, out_eta, out_phi, out_kind, objects);
+  const dim3 blocks(static_cast<unsigned>(ceil_div(events, kRowWarps)));
+  launch("events as objects", unpack_kernel<R>, blocks, kRowThreads, 0, stream, events, stride, pt, eta, phi, kind, offsets,
+         out_pt, out_eta, out_phi, out_kind, objects);
 }
 
 #define ACLR_INSTANTIATE(R)                                                                                               \
