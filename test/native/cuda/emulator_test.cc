@@ -176,6 +176,28 @@ TEST(asynchronous_copies_land_at_the_wait) {
   for (float x : to.host()) CHECK(std::isnan(x));
 }
 
+template <bool kZeroed>
+__global__ void count_in_shared(float* out) {
+  __shared__ float sum;
+  if (kZeroed && threadIdx.x == 0) sum = 0;
+  __syncthreads();
+  atomicAdd(&sum, 1.f);
+  __syncthreads();
+  if (threadIdx.x == 0) *out = sum;
+}
+
+TEST(shared_variables_start_as_nan) {
+  const Device<float> out(1);
+  CHECK(cudaMalloc(static_cast<void**>(nullptr), 1) == cudaErrorInvalidValue);  // noted for this thread
+  for (int i = 0; i < 2; ++i) {
+    emulator::launch(count_in_shared<true>, dim3(1), dim3(64), 0, nullptr, out.data());
+    CHECK(out.host()[0] == 64);
+    emulator::launch(count_in_shared<false>, dim3(1), dim3(64), 0, nullptr, out.data());
+    CHECK(std::isnan(out.host()[0]));
+  }
+  CHECK(cudaGetLastError() == cudaErrorInvalidValue);
+}
+
 // ---- faults in kernels ---------------------------------------------------------------------------------------------
 
 __global__ void half_waits() {

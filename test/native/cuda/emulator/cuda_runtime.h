@@ -11,7 +11,12 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
-#define __shared__ static
+// A thread's variables lie together, so that static_shared.h finds and poisons those that kernels share.
+#if defined(__SANITIZE_ADDRESS__)
+#define __shared__ static  // AddressSanitizer looks after the bounds of these
+#else
+#define __shared__ static thread_local
+#endif
 
 #include "device_code.h"
 #include "launch.h"

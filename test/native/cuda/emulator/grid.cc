@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fiber.h"
+#include "static_shared.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -299,6 +300,7 @@ void run_grid(const Grid& grid) {
     step = draw() % all;
     while (std::gcd(step, all) != 1) step = (step + 1) % all;
   }
+  const StaticShared poisoned;
   for (std::uint64_t i = 0; i < all; ++i) {
     run_block({static_cast<unsigned>(at % x), static_cast<unsigned>(at / x % y), static_cast<unsigned>(at / (x * y))});
     at = (at + step) % all;
