@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadAddon, type NativePlace } from '../../src/addon.js';
-import { addonOn, builtLibrary as built, fake } from '../support/device.js';
+import { addonOn, builtLibrary as built, cudaLibrary, fake } from '../support/device.js';
 import { calls } from './calls.js';
 import type { Scenarios } from './child.js';
 import { array, object, text, told, whole } from './fields.js';
@@ -12,6 +12,7 @@ import * as samples from './samples.js';
 import { meet, outcome, refused } from './wrong-arguments.js';
 
 const cuda = { device: 'cuda', library: fake } as const;
+const onCuda = { device: 'cuda', library: cudaLibrary } as const;
 
 /** Calls that reach a device. */
 function callsOn(place: NativePlace): ReturnType<typeof calls> {
@@ -32,7 +33,17 @@ const codeOf = async (run: () => unknown): Promise<unknown> => {
 };
 const codes = ['INVALID_ARGUMENT', 'UNDEFINED', 'OUT_OF_MEMORY', 'DEVICE_LOST', 'PEER_LOST', 'FAILED'];
 
+/** Where the library is built; test/engine/cuda.test.ts says so where not. */
+const onLibrary: Scenarios = {
+  'every call on a GPU, or one that the CPU plays: wrong types, lengths and ranges': async () => {
+    for (const call of Object.values(callsOn(onCuda))) await meet(call);
+  },
+  'random arguments on a GPU, or one that the CPU plays, are refused or give a result': () =>
+    fuzz(callsOn(onCuda), 1500),
+};
+
 export const scenarios: Scenarios = {
+  ...(existsSync(cudaLibrary) ? onLibrary : {}),
   'device tells what there is, or in one line why not': async () => {
     const addon = loadAddon();
     const found = addon.device({ library: fake });

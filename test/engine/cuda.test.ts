@@ -34,7 +34,7 @@ const config = {
 const batch = onGpu ? 256 : 24;
 const steps = 6;
 /** Against float64 on the CPU: of losses, and of everything after some steps. */
-const tolerances = { f64: [1e-9, 1e-7], f32: [1e-5, 1e-3], bf16: [2e-2, 1e-1] } as const;
+const tolerances = { f64: [1e-11, 1e-9], f32: [1e-5, 1e-4], bf16: [2e-2, 5e-2] } as const;
 const precisions = ['f64', 'f32', 'bf16'] as const;
 
 describeOnCuda('CUDA', () => {
@@ -220,7 +220,8 @@ describeOnCuda('CUDA', () => {
         const [got, want] = [await ours.step(cast(rows, precision), index, 1e-2), await theirs.step(rows, index, 1e-2)];
         expect(Math.abs(got / want - 1)).toBeLessThan(step === 0 ? near : later);
       }
-      expect(worst(ours.weights(), theirs.weights())).toBeLessThan(later);
+      // Adam turns rounding of gradients near 0 into full steps
+      expect(worst(ours.weights(), theirs.weights())).toBeLessThan(20 * later);
       expect(worst(await ours.score(cast(rows, precision)), await theirs.score(rows))).toBeLessThan(later);
       const plain = [
         kept(cuda.detector(detectorConfig(detector, precision))),
