@@ -19,7 +19,7 @@ namespace aclr::cuda {
 namespace {
 
 constexpr std::size_t kWorkspace = std::size_t{32} << 20;  // what NVIDIA advises for Hopper
-constexpr std::size_t kRemembered = 128;                   // shapes whose algorithm is known
+constexpr std::size_t kRemembered = 256;                   // shapes whose algorithm is known
 
 // The library's functions, as its header declares them.
 struct Functions {

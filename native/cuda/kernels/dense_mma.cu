@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(kThreads, 2) multiply_tile(Arguments g) {
   const int begin = static_cast<int>(blockIdx.y) * g.length, end = min(g.k, begin + g.length);
   const typename T::A a(g.a, g.a_row, row0, g.m, end);
   const typename T::B b(g.b, g.b_row, column0, g.n, end);
-  const auto copy = [&](int from, int stage) {
+  const auto copy = [&](int from, unsigned stage) {
     if (from < end) {
       a.template copy<kGuarded>(shared + stage * T::kStage, from);
       b.template copy<kGuarded>(shared + stage * T::kStage + T::A::kSize, from);
@@ -197,8 +197,8 @@ __global__ void __launch_bounds__(kThreads, 2) multiply_tile(Arguments g) {
   const int a_lane = T::A::template lane_offset<true>(row), b_lane = T::B::template lane_offset<false>(column);
 
   float sum[T::kDown][T::kAcross][4] = {};
-  for (int stage = 0; stage < kStages - 1; ++stage) copy(begin + stage * kStep, stage);
-  int stage = 0;
+  for (int stage = 0; stage < kStages - 1; ++stage) copy(begin + stage * kStep, static_cast<unsigned>(stage));
+  unsigned stage = 0;
   for (int from = begin; from < end; from += kStep, stage = (stage + 1) % kStages) {
     cp_async_wait<kStages - 2>();
     __syncthreads();  // this step's numbers are there, and nobody reads the last one's any more
