@@ -146,7 +146,7 @@ void pick_layer_norm(const LayerNorm<S>& a, cudaStream_t stream) {
 
 // As the forward's kernel; each block sums dgain and doffset of its rows into partials [blocks, 2d].
 template <class S, int VEC, int CHUNKS>
-__global__ void __launch_bounds__(kBlock) layer_norm_backward_kernel(LayerNormBackward<S> a, int lanes, Real<S> scale) {
+__global__ void __launch_bounds__(kBlock, 1) layer_norm_backward_kernel(LayerNormBackward<S> a, int lanes, Real<S> scale) {
   using R = Real<S>;
   const int lane = threadIdx.x % lanes, group = threadIdx.x / lanes, groups = kBlock / lanes, d = a.d;
   const int count = rows_in(a.tokens.rows), threshold = a.dbranch ? a.dropout.threshold : 0;

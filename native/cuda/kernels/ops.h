@@ -60,9 +60,9 @@ struct Scratch {
 inline constexpr int kPartials = 512;
 constexpr std::size_t partial_bytes(std::size_t columns) { return kPartials * columns * sizeof(double); }
 
-// ---- rows.cu: embedding, norms, pooling -------------------------------------------------------------------------------
+// ---- rows.cu, embedding.cu, layer_norm.cu ------------------------------------------------------------------------------
 
-// out [rows, d] = x W^T + b with x [rows, features].
+// out [rows, d] = x W^T + b with x [rows, features], 1 to 8 features.
 template <class S>
 struct Embedding {
   Rows rows;
