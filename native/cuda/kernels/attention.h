@@ -298,6 +298,31 @@ __device__ inline void softmax(R* m, int m_row, int n, R scale, const R* key_bia
   }
 }
 
+// With p before and f p after dropout, and dp the gradient of the latter: p <- p (f dp - sum_j p f dp), dp <- f p.
+template <class R, class Factor>
+__device__ inline void softmax_backward(R* p, R* dp, int m_row, int n, int lane, const Factor& factor) {
+  for (int first = 0; first < n; first += kWarp / 4) {
+    const int i = first + lane / 4, end = i < n ? n : 0;
+    R sum = 0;
+    for (int j = lane % 4; j < end; j += 4) sum += p[i * m_row + j] * (factor(i, j) * dp[i * m_row + j]);
+    sum = sum_of_four(sum);
+    for (int j = lane % 4; j < end; j += 4) {
+      const R probability = p[i * m_row + j], f = factor(i, j);
+      p[i * m_row + j] = probability * (f * dp[i * m_row + j] - sum);
+      dp[i * m_row + j] = f * probability;
+    }
+  }
+}
+
+template <class R>
+__device__ inline void sum_columns(const R* m, int m_row, int n, int lane, R* out) {
+  for (int j = lane; j < n; j += kWarp) {
+    R sum = 0;
+    for (int i = 0; i < n; ++i) sum += m[i * m_row + j];
+    out[j] = sum;
+  }
+}
+
 template <class S>
 __device__ inline void zero_behind(const Rows& rows, std::ptrdiff_t columns, S* x) {
   const std::ptrdiff_t end = rows.capacity * columns, step = std::ptrdiff_t{gridDim.x} * blockDim.x;
@@ -374,8 +399,7 @@ __device__ inline void forward(const Attention<S>& a, const Plan<S>& plan, const
   }
 }
 
-// With p before and f p after dropout, dp the gradient of the latter:
-//   dlogit = p (f dp - sum_j p f dp)
+// dp_ij = dout_i . v_j; then, with dlogit and f p as softmax_backward leaves them,
 //   dv_j = sum_i f p dout_i,  dq_i = scale sum_j dlogit k_j,  dk_j = scale sum_i dlogit q_i
 template <class S, bool kWide>
 __device__ inline void backward(const AttentionBackward<S>& a, const Plan<S>& plan, const Task& task) {
@@ -412,25 +436,12 @@ __device__ inline void backward(const AttentionBackward<S>& a, const Plan<S>& pl
 
   const int padded = padded_keys(n), threshold = a.dropout.threshold;
   const R kept = plan.kept;
-  const auto factor = [=](int i, int j) { return !drops ? R(1) : keep[i * padded + j] >= threshold ? kept : R(0); };
-  for (int first = 0; first < n; first += kWarp / 4) {  // p <- dlogit, dp <- f p; lanes as in softmax()
-    const int i = first + lane / 4, end = i < n ? n : 0;
-    R sum = 0;
-    for (int j = lane % 4; j < end; j += 4) sum += p[i * m_row + j] * (factor(i, j) * dp[i * m_row + j]);
-    sum = sum_of_four(sum);
-    for (int j = lane % 4; j < end; j += 4) {
-      const R probability = p[i * m_row + j], f = factor(i, j);
-      p[i * m_row + j] = probability * (f * dp[i * m_row + j] - sum);
-      dp[i * m_row + j] = f * probability;
-    }
-  }
+  softmax_backward(p, dp, m_row, n, lane, [=](int i, int j) {
+    return !drops ? R(1) : keep[i * padded + j] >= threshold ? kept : R(0);
+  });
   __syncwarp();
   if (a.dkey_bias)
-    for (int j = lane; j < n; j += kWarp) {
-      R sum = 0;
-      for (int i = 0; i < n; ++i) sum += p[i * m_row + j];
-      a.dkey_bias[std::ptrdiff_t{task.head} * a.tokens.rows.capacity + task.first + j] = sum;
-    }
+    sum_columns(p, m_row, n, lane, a.dkey_bias + std::ptrdiff_t{task.head} * a.tokens.rows.capacity + task.first);
 
   S* dbase = a.dqkv + start;
   for (int u = 0; u < units; u += stride) {
