@@ -1,5 +1,7 @@
 // What the two families of our own matrix products share: how long sums are split, and how results are finished.
 #pragma once
+#include <algorithm>
+
 #include "cuda/kernels/ops.h"
 #include "cuda/launch.h"
 
@@ -37,14 +39,12 @@ __device__ inline R finished(const Finish<R>& finish, R sum, const C* before, in
   return finish.relu && !(sum > R(0)) ? R(0) : sum;
 }
 
-#if defined(__CUDACC__) || defined(ACLR_EMULATED)
-
 inline constexpr int kSumColumns = 32, kSumGroups = 8;
 
 // c from parts [parts, m, n]: a thread adds every 8th part of an element, then one the 8 sums.
 template <class R, class C>
-__global__ void __launch_bounds__(kSumColumns* kSumGroups) sum_parts(int m, int n, int parts, const R* part, C* c,
-                                                                     std::ptrdiff_t c_row, Finish<R> finish) {
+__global__ void __launch_bounds__(kSumColumns * kSumGroups)
+    sum_parts(int m, int n, int parts, const R* part, C* c, std::ptrdiff_t c_row, Finish<R> finish) {
   R* sums = dynamic_shared<R>();  // [groups, columns]
   const std::size_t size = static_cast<std::size_t>(m) * n;
   const std::size_t element = static_cast<std::size_t>(blockIdx.x) * kSumColumns + threadIdx.x;
@@ -67,7 +67,5 @@ void add_parts(int m, int n, int parts, const R* part, C* c, std::ptrdiff_t c_ro
   launch("the last sums of a matrix product", sum_parts<R, C>, dim3(static_cast<unsigned>(blocks)),
          dim3(kSumColumns, kSumGroups), kSumColumns * kSumGroups * sizeof(R), stream, m, n, parts, part, c, c_row, finish);
 }
-
-#endif
 
 }  // namespace aclr::cuda
