@@ -17,15 +17,22 @@ constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 constexpr int shared_row(int width) { return width + 8; }
 
 // Rows col .. col + kCols - 1 of U into shared memory, zeros behind the last.
-template <int kWidth, int kCols>
+template <int kWidth, int kCols, int kThreads>
 __device__ inline void load_columns(const Contrast<bf16>& c, int col, bf16* shared) {
-  constexpr int kChunks = kWidth / 8;  // of 16 bytes
-  const int all = 2 * c.total;
-  for (int i = threadIdx.x; i < kCols * kChunks; i += blockDim.x) {
-    const int row = i / kChunks, k = i % kChunks * 8;
-    const bool there = col + row < all;
-    const bf16* u = c.unit + std::size_t(there ? col + row : 0) * kWidth;
-    cp_async_16(shared + row * shared_row(kWidth) + k, u + k, there ? 16 : 0);
+  constexpr int kChunks = kWidth / 8;         // of 16 bytes
+  constexpr int kPass = kThreads / kChunks;  // whole rows at once: from one pass to the next is a constant distance
+  const int row = threadIdx.x / kChunks, k = threadIdx.x % kChunks * 8, all = 2 * c.total;
+  if (row >= kPass) return;
+  const bf16* u = c.unit + std::size_t(col + row) * kWidth + k;
+  bf16* to = shared + row * shared_row(kWidth) + k;
+  if (col + kCols <= all) {
+#pragma unroll
+    for (int first = 0; first < kCols; first += kPass)
+      if (first + kPass <= kCols || first + row < kCols) cp_async_16(to + first * shared_row(kWidth), u + first * kWidth);
+  } else {
+#pragma unroll 1
+    for (int r = row; r < kCols; r += kPass, u += kPass * kWidth, to += kPass * shared_row(kWidth))
+      cp_async_16(to, col + r < all ? u : c.unit, col + r < all ? 16 : 0);
   }
 }
 
@@ -45,12 +52,9 @@ __device__ inline int clamped_row(const Contrast<bf16>& c, int own) {
 // 2m + 1.
 template <int kTiles>
 struct LaneRows {
-  int row[2 * kTiles], partner[2 * kTiles];
+  int row[2 * kTiles];
   __device__ LaneRows(const Contrast<bf16>& c, int own) {
-    for (int r = 0; r < 2 * kTiles; ++r) {
-      row[r] = clamped_row(c, own + 8 * r + static_cast<int>(threadIdx.x) % kWarp / 4);
-      partner[r] = partner_of(c, row[r]);
-    }
+    for (int r = 0; r < 2 * kTiles; ++r) row[r] = clamped_row(c, own + 8 * r + static_cast<int>(threadIdx.x) % kWarp / 4);
   }
 };
 
@@ -122,20 +126,21 @@ __device__ inline void multiply(const RowFragments<kWidth, kTiles>& a, const bf1
   }
 }
 
-// -inf for a row itself, its partner, and columns from `all` on; few tiles have any.
+// -inf for a row itself, its partner, and columns behind the last; few tiles have any.
 template <int kTiles, int kParts>
-__device__ inline void leave_out(const LaneRows<kTiles>& lane, int col, int all, Tile<kTiles, kParts>& s) {
+__device__ inline void leave_out(const Contrast<bf16>& c, const LaneRows<kTiles>& lane, int col, Tile<kTiles, kParts>& s) {
   constexpr int kCols = 8 * kParts;
+  const int all = 2 * c.total;
   const auto within = [&](int b) { return static_cast<unsigned>(b - col) < unsigned{kCols}; };
   bool touched = col + kCols > all;
-  for (int r = 0; r < 2 * kTiles; ++r) touched = touched || within(lane.row[r]) || within(lane.partner[r]);
+  for (int r = 0; r < 2 * kTiles; ++r) touched = touched || within(lane.row[r]) || within(partner_of(c, lane.row[r]));
   if (!touched) return;
 #pragma unroll
   for (int m = 0; m < kTiles; ++m)
     for (int n = 0; n < kParts; ++n)
       for (int i = 0; i < 4; ++i) {
         const int r = 2 * m + i / 2, b = col + 8 * n + 2 * (static_cast<int>(threadIdx.x) % 4) + i % 2;
-        if (b == lane.row[r] || b == lane.partner[r] || b >= all) s[m][n][i] = -INFINITY;
+        if (b == lane.row[r] || b == partner_of(c, lane.row[r]) || b >= all) s[m][n][i] = -INFINITY;
       }
 }
 
@@ -168,7 +173,7 @@ struct Stages {
 template <int kWidth, class Visit>
 __device__ inline void stream_columns(const Contrast<bf16>& c, int first, int last, Stages<kWidth>& stages, Visit visit) {
   const auto load = [&](int tile, int stage) {
-    load_columns<kWidth, kStatCols>(c, tile * kStatCols, stages.columns[stage]);
+    load_columns<kWidth, kStatCols, kStatThreads>(c, tile * kStatCols, stages.columns[stage]);
   };
   stream_tiles(first, last, load, [&](int tile, int stage) { visit(tile, stages.columns[stage]); });
 }
@@ -190,7 +195,7 @@ __global__ void __launch_bounds__(kStatThreads, 1) statistics_mma(Contrast<bf16>
                        [&](int tile, const bf16* stage) {
     Tile<kStatTiles, kStatParts> s;
     multiply<kWidth, kStatTiles, kStatParts>(a, stage, s);
-    leave_out<kStatTiles, kStatParts>(rows, tile * kStatCols, all, s);
+    leave_out<kStatTiles, kStatParts>(c, rows, tile * kStatCols, s);
 #pragma unroll
     for (int r = 0; r < 2 * kStatTiles; ++r) {
       if (!fixed) {
@@ -269,7 +274,6 @@ __global__ void __launch_bounds__(kStatThreads, 1) half_statistics_mma(Contrast<
   for (int row = i * side; row < (i + 1) * side && row < all; row += kStatRows) {
     const int own = row + warp * kStatTiles * 16;
     const LaneRows<kStatTiles> rows(c, own);
-    const bool there = own + 8 * (2 * kStatTiles) <= all;  // else rows behind the last are in no column's sum
     std::uint32_t a[kStatTiles][kWidth / 16][4];
     load_rows<kWidth>(c, rows, a);
     float sum[2 * kStatTiles] = {};
@@ -277,18 +281,16 @@ __global__ void __launch_bounds__(kStatThreads, 1) half_statistics_mma(Contrast<
       if (tile > first && i != j) gather(tile - 1);
       Tile<kStatTiles, kStatParts> s;
       multiply<kWidth, kStatTiles, kStatParts>(a, stage, s);
-      leave_out<kStatTiles, kStatParts>(rows, tile * kStatCols, all, s);
+      leave_out<kStatTiles, kStatParts>(c, rows, tile * kStatCols, s);
       float columns[2 * kStatParts] = {};
 #pragma unroll
-      for (int r = 0; r < 2 * kStatTiles; ++r) {
-        const bool counts = there || own + 8 * r + lane / 4 < all;
+      for (int r = 0; r < 2 * kStatTiles; ++r)
         for (int k = 0; k < 2 * kStatParts; ++k) {
           const float e = exp2_approximate(s[r / 2][k / 2][r % 2 * 2 + k % 2] * scale - scale);
           sum[r] += e;
-          columns[k] += counts ? e : 0.0f;
+          columns[k] += e;
         }
-      }
-      if (i == j) return;
+      if (i == j) return;  // as is every square that has rows behind the last
       float kept[2];
       sum_lanes(columns, kept);
       for (int e = 0; e < 2; ++e) shared.of_warp[tile % 2][warp][lane / 4 * 8 + 2 * (lane % 4) + e] = kept[e];
@@ -421,7 +423,7 @@ __global__ void __launch_bounds__(Spread<kWidth>::kThreads, Spread<kWidth>::kBlo
   clear<kTiles, kWidth / 8>(sum);
   const auto load = [&](int tile, int stage) {
     const int col = tile * Shape::kCols;
-    load_columns<kWidth, Shape::kCols>(c, col, shared.columns[stage]);
+    load_columns<kWidth, Shape::kCols, Shape::kThreads>(c, col, shared.columns[stage]);
     load_entries<Shape::kCols>(c, c.weight, col, shared.weight[stage]);
     if (!weights.fixed) load_entries<Shape::kCols>(c, c.top, col, shared.top[stage]);
   };
@@ -439,7 +441,7 @@ __global__ void __launch_bounds__(Spread<kWidth>::kThreads, Spread<kWidth>::kBlo
         multiply_step<kWidth, kTiles, kParts>(a, columns + 16 * step, s);
       }
     }
-    leave_out<kTiles, kParts>(rows, tile * Shape::kCols, all, s);
+    leave_out<kTiles, kParts>(c, rows, tile * Shape::kCols, s);
     weights.weigh(shared.weight[stage], shared.top[stage], s);
     spread_tile<kWidth, kTiles, kParts>(s, shared.columns[stage], sum);
   });
