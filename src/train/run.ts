@@ -9,7 +9,7 @@ import { loadRecipe, resolveRecipe, type Recipe } from '../config/recipe.js';
 import type { TrainOptions } from '../config/schema.js';
 import type { ContrastiveModel, Engine, Floats, TrainerConfig } from '../engine/engine.js';
 import { openEngine } from '../engine/index.js';
-import { AnomalyClrError, UsageError } from '../errors.js';
+import { AnomalyClrError, RankError, UsageError } from '../errors.js';
 import { DomainBuilder, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { writeAtomically } from '../files.js';
@@ -199,7 +199,12 @@ class Run {
     if (ranks.first) await writeAtomically(files.domain, `${JSON.stringify(this.domain, null, 2)}\n`);
     const trained = await this.trainEncoder();
     // the others wait: batch systems may end a job soon after its first process
-    await ranks.beside(async () => (ranks.first ? this.finish(trained, provenance) : undefined));
+    await ranks
+      .beside(async () => (ranks.first ? this.finish(trained, provenance) : undefined))
+      .catch((error: unknown) => {
+        if (!(error instanceof RankError && ranks.first)) throw error;
+        throw new RankError(`${error.message}; the encoder is trained, the same command with --resume goes on from there`);
+      });
   }
 
   /** All that comes after the encoder. */
