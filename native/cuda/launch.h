@@ -36,6 +36,7 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
                                static_cast<int>(shared)),
           name);
 #if defined(ACLR_EMULATED)
+  emulator::name_kernel(name);
   check(emulator::launch(kernel, grid, block, shared, stream, static_cast<Parameters>(arguments)...), name);
 #else
   const auto start = [&](Parameters... values) {
