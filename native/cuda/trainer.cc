@@ -231,12 +231,13 @@ class Trainer : public AnyTrainer {
     const Tokens& tokens = rows.tokens;
     const int level = encoder_.shape().head_layers, at = encoder_.rep_offset(level), row = encoder_.rep_row();
     const std::size_t own = std::size_t(c.count) * row;
+    const bool gathers = group_ && c.denominator != Denominator::kNone;
     set.pad(tokens, stream);
     encoder_.forward(learned_.weights(), rows, level, update, dropout, set.ids(), reps, stream);
     for (int v = 0; v < c.views; ++v) {
       R* z = contrast_.z.data() + std::size_t(v) * c.total * c.d;
       copy_rows(z + std::size_t(c.first) * c.d, c.d, reps + v * own + at, row, c.d, c.count, stream);
-      if (group_ && v < 2) group_->gather(z, std::is_same_v<R, double>, c.total, c.d, stream);
+      if (gathers && v < 2) group_->gather(z, std::is_same_v<R, double>, c.total, c.d, stream);
     }
     contrast<S>(c, group_.get(), stream);
     if (!update) return;
