@@ -203,7 +203,9 @@ class Run {
       .beside(async () => (ranks.first ? this.finish(trained, provenance) : undefined))
       .catch((error: unknown) => {
         if (!(error instanceof RankError && ranks.first)) throw error;
-        throw new RankError(`${error.message}; the encoder is trained, the same command with --resume goes on from there`);
+        throw new RankError(
+          `${error.message}; the encoder is trained, the same command with --resume goes on from there`,
+        );
       });
   }
 
