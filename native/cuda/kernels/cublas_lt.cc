@@ -14,6 +14,7 @@
 
 #include "cuda/kernels/ops.h"
 #include "cuda/launch.h"
+#include "cuda/symbols.h"
 
 namespace aclr::cuda {
 namespace {
@@ -37,16 +38,6 @@ struct Functions {
   decltype(&cublasLtMatmulAlgoGetHeuristic) search;
   decltype(&cublasLtMatmul) multiply;
 };
-
-template <class Function>
-bool resolve(void* object, const char* name, Function& function) {
-#if defined(ACLR_EMULATED)  // which is no object of its own
-  function = reinterpret_cast<Function>(object ? dlsym(object, name) : emulator::symbol(name));
-#else
-  function = reinterpret_cast<Function>(dlsym(object, name));
-#endif
-  return function != nullptr;
-}
 
 bool resolve_all(void* object, Functions& f) {
   return resolve(object, "cublasLtCreate", f.create) && resolve(object, "cublasLtDestroy", f.destroy) &&
