@@ -4,7 +4,7 @@ import { encoderLayout } from '../src/model/layout.js';
 import { doubles, openOperation, type Case } from './case.js';
 import { random } from './random.js';
 import { published } from './setting.js';
-import { isSlow } from './subjects.js';
+import { isGpu, isPeer, isSlow } from './subjects.js';
 
 const layout = encoderLayout(published);
 const start = Float32Array.from(initialWeights(layout, 1, 'f32'));
@@ -26,7 +26,7 @@ export const adam: Case = {
   counts: 'operations',
   batches(subject) {
     // there is one Adam in TensorFlow.js, and none in bfloat16
-    if (subject.engine === 'onnxruntime' || subject.precision === 'bf16') return undefined;
+    if (isPeer(subject) || isGpu(subject) || subject.precision === 'bf16') return undefined;
     if (subject.engine === 'tfjs' && subject.kernels === 'native') return undefined;
     return { usual: isSlow(subject) ? [] : [1], full: [1] };
   },

@@ -24,6 +24,7 @@ export interface Timed {
   readonly backend: string;
   readonly threads: number;
   readonly peakRssMb: number;
+  readonly deviceMb?: number;
   /** Of the machine's peak, where the case counts operations. */
   readonly share?: number;
 }

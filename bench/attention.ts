@@ -2,7 +2,7 @@ import { loadAddon, type Columns, type Floats } from '../src/addon.js';
 import { doubles, openOperation, type Case, type Results } from './case.js';
 import { random } from './random.js';
 import { events, published } from './setting.js';
-import { isSlow } from './subjects.js';
+import { isGpu, isPeer, isSlow } from './subjects.js';
 
 const { width, heads } = published;
 
@@ -20,7 +20,7 @@ export const attention: Case = {
   name: 'attention',
   model: `width ${width}, ${heads} heads, forward and backward`,
   batches(subject) {
-    if (subject.engine === 'onnxruntime' || subject.precision === 'bf16') return undefined;
+    if (isPeer(subject) || isGpu(subject) || subject.precision === 'bf16') return undefined;
     const usual = subject.engine === 'native' ? [16, 512, 2048] : isSlow(subject) ? [16] : [512, 2048];
     return { usual, full: [1, 16, 128, 512, 2048, 16_384] };
   },

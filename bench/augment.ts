@@ -43,7 +43,7 @@ function threeViews(recipe: Recipe, usual: readonly number[]): Case {
 
 /** The addon, or its twin in TypeScript, which computes on no backend: one stands for all. */
 const makesViews = (subject: Subject): boolean =>
-  subject.engine === 'native'
+  subject.engine === 'native' || subject.engine === 'cuda'
     ? subject.precision === 'f32'
     : subject.engine === 'tfjs' && subject.backend === 'cpu' && subject.kernels === 'pure';
 

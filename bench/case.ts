@@ -20,6 +20,8 @@ export interface Case {
   readonly model: string;
   /** What the batch counts: events unless said otherwise. */
   readonly counts?: 'operations';
+  /** What bench/peers/torch_cuda.py is asked for the same. */
+  readonly torch?: readonly string[];
   /** Undefined where a subject cannot do it. */
   batches(subject: Subject): Batches | undefined;
   /** Prepares it, outside of what is timed. */
@@ -31,9 +33,9 @@ export interface Place {
   readonly subject: Subject;
   readonly batch: number;
   readonly threads: number;
-  /** The engine of the subject, which ONNX Runtime has none of. */
+  /** The engine of the subject, which a peer has none of. */
   readonly engine: () => Engine;
-  /** The native engine, whose float64 results are the reference; undefined where it is not built. */
+  /** The native engine on the processor, whose float64 results are the reference; undefined where it is not built. */
   readonly reference: () => Promise<Engine | undefined>;
 }
 

@@ -2,13 +2,15 @@
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { loadAddon } from '../src/addon.js';
+import { findCuda } from '../src/engine/cuda.js';
 import { openEngine, type Engine } from '../src/engine/index.js';
 import { AnomalyClrError } from '../src/errors.js';
 import { oneLine } from '../src/files.js';
 import type { Answers, CaseAt, Request } from './ask.js';
-import type { Place } from './case.js';
+import type { Case, Place } from './case.js';
 import { cases } from './cases.js';
 import { openOnnxScorer } from './peers/onnx.js';
+import { findTorch, timeTorch } from './peers/torch.js';
 import { encoderWeights } from './scoring-model.js';
 import { published } from './setting.js';
 import type { Subject } from './subjects.js';
@@ -27,15 +29,19 @@ async function ifBuilt<T>(load: () => T | Promise<T>): Promise<T | undefined> {
 async function engineOf(subject: Subject, threads: number): Promise<Engine | undefined> {
   switch (subject.engine) {
     case 'native':
-      return openEngine({ engine: 'native', threads });
+      return openEngine({ engine: 'native', device: 'cpu', threads });
+    case 'cuda':
+      return openEngine({ engine: 'native', device: 'cuda', threads });
     case 'tfjs':
       return openEngine({ engine: 'tfjs', tfjsBackend: subject.backend, tfjsKernels: subject.kernels, threads });
     case 'onnxruntime':
+    case 'torch':
       return undefined;
   }
 }
 
 async function probe(subject: Subject, threads: number): Promise<Answers['probe']> {
+  if (subject.engine === 'torch') return { describe: findTorch() };
   const engine = await engineOf(subject, threads);
   if (!engine) {
     const encoder = { ...published, weights: encoderWeights, from: 0, to: published.width };
@@ -47,9 +53,14 @@ async function probe(subject: Subject, threads: number): Promise<Answers['probe'
   return { describe };
 }
 
-async function open({ name, model, batch, subject, threads }: CaseAt) {
+function caseOf({ name, model }: CaseAt): Case {
   const one = cases.find(candidate => candidate.name === name && candidate.model === model);
   if (!one) throw new AnomalyClrError(`there is no case ${name} on ${model}`);
+  return one;
+}
+
+async function open(at: CaseAt) {
+  const { name, batch, subject, threads } = at;
   const engine = await engineOf(subject, threads);
   const place: Place = {
     subject,
@@ -59,12 +70,13 @@ async function open({ name, model, batch, subject, threads }: CaseAt) {
       if (!engine) throw new AnomalyClrError(`${name}: ${subject.engine} is no engine`);
       return engine;
     },
-    reference: () => ifBuilt(() => openEngine({ engine: 'native', threads })),
+    reference: () => ifBuilt(() => openEngine({ engine: 'native', device: 'cpu', threads })),
   };
-  return { place, opened: await one.open(place) };
+  return { place, opened: await caseOf(at).open(place) };
 }
 
 async function check(at: CaseAt): Promise<Answers['check']> {
+  if (at.subject.engine === 'torch') return { checked: false };
   const { place, opened } = await open(at);
   const reference = await place.reference();
   if (reference) await opened.check(reference);
@@ -72,8 +84,11 @@ async function check(at: CaseAt): Promise<Answers['check']> {
 }
 
 async function timed(at: CaseAt, seconds: number): Promise<Answers['time']> {
+  if (at.subject.engine === 'torch') return timeTorch(caseOf(at).torch ?? [], at.subject.mode, at.batch, seconds);
+  const free = at.subject.engine === 'cuda' ? freeOnGpu() : 0;
   const { opened } = await open(at);
-  const addon = opened.flop === undefined ? undefined : await ifBuilt(loadAddon);
+  // a GPU's peak is not measured
+  const addon = opened.flop === undefined || at.subject.engine === 'cuda' ? undefined : await ifBuilt(loadAddon);
   const threads = threadsOf(at);
   addon?.setThreads(threads);
   const peak = async (): Promise<number> => (await addon?.peak({ precision: at.subject.precision, seconds: 0.2 })) ?? 0;
@@ -81,12 +96,32 @@ async function timed(at: CaseAt, seconds: number): Promise<Answers['time']> {
   const rates = await time(() => opened.run(), at.batch, seconds);
   const peakRssMb = process.resourceUsage().maxRSS / 1024;
   const most = Math.max(before, await peak());
+  const deviceMb = at.subject.engine === 'cuda' ? { deviceMb: (free - freeOnGpu()) / 2 ** 20 } : {};
   const share = most > 0 && opened.flop !== undefined ? ((opened.flop / at.batch) * rates.median) / most : undefined;
-  return { rates, backend: backendOf(at.subject), threads, peakRssMb, ...(share === undefined ? {} : { share }) };
+  return {
+    rates,
+    backend: backendOf(at.subject),
+    threads,
+    peakRssMb,
+    ...deviceMb,
+    ...(share === undefined ? {} : { share }),
+  };
 }
 
 const backendOf = (subject: Subject): string =>
-  subject.engine === 'native' ? loadAddon().info().target : subject.engine === 'tfjs' ? subject.backend : 'cpu';
+  subject.engine === 'cuda'
+    ? 'cuda'
+    : subject.engine === 'native'
+      ? loadAddon().info().target
+      : subject.engine === 'tfjs'
+        ? subject.backend
+        : 'cpu';
+
+/** Bytes. What a process holds of a GPU it mostly keeps, so what is gone at the end is about the most it took. */
+function freeOnGpu(): number {
+  const found = findCuda();
+  return found.available ? found.memoryFree : 0;
+}
 
 /** Threads that a subject computes on: wasm and cpu of TensorFlow.js have one, beside those of native kernels. */
 function threadsOf({ subject, threads }: CaseAt): number {

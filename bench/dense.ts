@@ -2,7 +2,7 @@ import { loadAddon, type Floats } from '../src/addon.js';
 import { doubles, openOperation, type Case, type Results } from './case.js';
 import { random } from './random.js';
 import { events, published } from './setting.js';
-import { isSlow } from './subjects.js';
+import { isGpu, isPeer, isSlow } from './subjects.js';
 
 const inputs = published.width;
 
@@ -22,7 +22,7 @@ const dense = (outputs: number, usual: readonly number[]): Case => ({
   model: `${inputs} to ${outputs}, forward and backward`,
   batches(subject) {
     // the dense layers of TensorFlow.js are its own in any case
-    if (subject.engine === 'onnxruntime' || (subject.engine === 'tfjs' && subject.kernels === 'native'))
+    if (isPeer(subject) || isGpu(subject) || (subject.engine === 'tfjs' && subject.kernels === 'native'))
       return undefined;
     return { usual: isSlow(subject) ? usual.slice(0, 1) : usual, full: [1, 16, 128, 512, 2048, 16_384] };
   },

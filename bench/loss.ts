@@ -1,9 +1,10 @@
 import { loadAddon, type Floats } from '../src/addon.js';
 import { optionMeta } from '../src/config/option.js';
+import { choosePlace } from '../src/engine/cuda.js';
 import { commandSchemas } from '../src/config/schema.js';
 import { doubles, openOperation, type Batches, type Case, type Results } from './case.js';
 import { random } from './random.js';
-import { isSlow, type Subject } from './subjects.js';
+import { isPeer, isSlow, type Subject } from './subjects.js';
 
 const dim = 160;
 const temperature = 0.1;
@@ -39,7 +40,8 @@ const lossCase = (loss: string): Case => ({
         ...Object.fromEntries(gradients.map((g, view) => [`gradient ${view}`, g])),
       };
     };
-    const run = () => native(x => x, subject.precision === 'bf16' ? { precision: 'bf16' } : {});
+    const { place } = choosePlace(subject.engine === 'cuda' ? 'cuda' : 'cpu');
+    const run = () => native(x => x, { ...place, ...(subject.precision === 'bf16' ? { precision: 'bf16' } : {}) });
     const operation =
       subject.engine === 'tfjs' ? await (await import('./on-tfjs.js')).lossOn(subject, input) : { run, results: run };
     // cosines twice, and the gradient's product: 2N x 2N x dim each
@@ -49,7 +51,9 @@ const lossCase = (loss: string): Case => ({
 });
 
 function batchesOf(loss: string, subject: Subject): Batches | undefined {
-  if (subject.engine === 'onnxruntime') return undefined;
+  if (isPeer(subject)) return undefined;
+  if (subject.engine === 'cuda')
+    return { usual: loss === first ? [2048, 16_384] : [2048], full: [512, 2048, 8192, 16_384], long: [65_536] };
   const native = subject.engine === 'native';
   const sizes = [16, 128, 512, 2048, 4096, 16_384];
   const usual = loss === first && !isSlow(subject) ? [512, 2048] : native && subject.precision === 'f32' ? [512] : [];

@@ -54,6 +54,8 @@ export function subjectStyle(one: BenchCase): Style {
       width: 2.75,
     };
   if (one.engine === 'onnxruntime') return { colour: 'purple', dash: [4, 3], width: 1.75 };
+  if (one.engine === 'cuda') return { colour: 'green', dash: one.precision === 'f32' ? [] : [7, 3], width: 2.75 };
+  if (one.engine === 'torch') return { colour: 'orange', dash: one.backend === 'eager' ? [2, 2] : [], width: 1.75 };
   const dash = { 'node-gpu': [12, 4], node: [], wasm: [7, 3] }[one.backend] ?? [2, 2];
   return { colour: one.kernels === 'native' ? 'green' : 'orange', dash, width: 1.75 };
 }
@@ -75,6 +77,8 @@ export function duration(us: number): string {
 export function spoken(one: BenchCase): string {
   if (one.engine === 'native') return `native ${one.precision}`;
   if (one.engine === 'onnxruntime') return 'ONNX Runtime';
+  if (one.engine === 'cuda') return `native ${one.precision} on the GPU`;
+  if (one.engine === 'torch') return `PyTorch ${one.backend} ${one.precision} on the GPU`;
   const backend = `TensorFlow.js ${one.backend}`;
   return one.kernels === 'native' ? `${backend} with native kernels` : `pure ${backend}`;
 }

@@ -2,7 +2,7 @@ import type { CaseAt } from './ask.js';
 import type { Case } from './case.js';
 import { groupBy } from './group.js';
 import { subjectWords, type BenchCase } from './report-types.js';
-import { subjects, type Subject } from './subjects.js';
+import { subjectsOn, type Subject } from './subjects.js';
 
 /** What is to be measured, in the order in which it is. */
 export interface Planned extends CaseAt {
@@ -12,7 +12,8 @@ export interface Planned extends CaseAt {
 }
 
 /** A subject as it stands in tables and filters. */
-export const wordsOf = (subject: Subject): string => subjectWords({ backend: 'cpu', ...subject });
+export const wordsOf = (subject: Subject): string =>
+  subjectWords({ backend: subject.engine === 'torch' ? subject.mode : 'cpu', ...subject });
 
 /**
  * Whether a filter chooses a measurement: each of its words stands in the name or in the words of the subject, or is name
@@ -33,11 +34,21 @@ export const matchesCase = (filter: string, one: BenchCase): boolean =>
 /** Case by case, subject by subject, small batches first. A batch that the filter names is measured in any run. */
 export function plan(
   cases: readonly Case[],
-  { filter = '', full, threads }: { filter?: string | undefined; full: boolean; threads: number },
+  {
+    filter = '',
+    full,
+    threads,
+    device = 'cpu',
+  }: {
+    filter?: string | undefined;
+    full: boolean;
+    threads: number;
+    device?: 'cpu' | 'cuda';
+  },
 ): Planned[] {
   const named = (name: string, batch: number): boolean => filter.split(/\s+/).includes(`${name}-${batch}`);
   return cases.flatMap(one =>
-    subjects.flatMap(subject => {
+    subjectsOn(device).flatMap(subject => {
       const batches = one.batches(subject);
       if (!batches) return [];
       const { usual, full: more, long = [] } = batches;

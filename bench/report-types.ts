@@ -19,8 +19,9 @@ const benchCase = z.object({
   name: z.string(),
   /** What it runs on, in words. Cases of one name and another model are other cases. */
   model: z.string(),
-  engine: z.enum(['native', 'tfjs', 'onnxruntime']),
-  /** native: its target (avx512 ..); tfjs: node, wasm, cpu, node-gpu; onnxruntime: cpu. */
+  /** cuda: the native engine on a GPU; torch: PyTorch on the same. */
+  engine: z.enum(['native', 'tfjs', 'onnxruntime', 'cuda', 'torch']),
+  /** native: its target (avx512 ..); tfjs: node, wasm, cpu, node-gpu; onnxruntime: cpu; cuda: cuda; torch: eager, compile. */
   backend: z.string(),
   /** Of the tfjs engine alone: who makes views, attention and losses. */
   kernels: z.enum(['native', 'pure']).optional(),
@@ -33,6 +34,8 @@ const benchCase = z.object({
   ops_per_s: rates.optional(),
   /** Largest resident memory of the process that timed it, MiB. */
   peak_rss_mb: z.number(),
+  /** Memory of the GPU that it holds in the end, MiB; undefined where it holds none, or computes on none. */
+  device_mb: z.number().optional(),
   /** Of the machine's peak in that precision on as many threads; dense products alone count as operations. */
   share_of_peak: z.number().optional(),
   /** Whether its output was compared with the reference before it was timed. */
@@ -52,6 +55,9 @@ const machine = z.object({
   tfjs: z.string(),
   tensorflow: z.string().optional(),
   onnxruntime: z.string().optional(),
+  /** The GPU with its driver, and PyTorch on it. */
+  gpu: z.string().optional(),
+  torch: z.string().optional(),
   /** When the run began, ISO 8601. */
   date: z.string(),
   /** Of this package. */
@@ -76,9 +82,10 @@ export function ratesOf({ events_per_s: events, ops_per_s: ops }: BenchCase): Ra
   return (events ?? ops)!;
 }
 
-/** Where a case computed, in words: `native f32`, `tfjs/wasm pure`, `onnxruntime`. */
+/** Where a case computed, in words: `native f32`, `cuda bf16`, `tfjs/wasm pure`, `onnxruntime`, `torch/eager bf16`. */
 export function subjectWords({ engine, backend, kernels, precision }: Where): string {
-  if (engine === 'native') return `native ${precision}`;
+  if (engine === 'native' || engine === 'cuda') return `${engine} ${precision}`;
+  if (engine === 'torch') return `torch/${backend} ${precision}`;
   return engine === 'tfjs' ? `tfjs/${backend} ${kernels}` : engine;
 }
 

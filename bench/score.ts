@@ -2,7 +2,7 @@ import { take } from '../src/events/event-batch.js';
 import { agree, toleranceOf, type Batches, type Case } from './case.js';
 import { fit, modelWords, openScorer, openScorerAt } from './scoring-model.js';
 import { events, places } from './setting.js';
-import { isSlow, type Subject } from './subjects.js';
+import { isGpu, isSlow, type Subject } from './subjects.js';
 
 const pool = 16_384;
 /** What the detector is fitted on, and the most that a check compares. */
@@ -13,6 +13,7 @@ const slowlyCompared = 128;
 const score = (name: string, now: boolean, batches: (subject: Subject) => Batches | undefined): Case => ({
   name,
   model: modelWords,
+  torch: ['--task', 'score'],
   batches,
   async open(place) {
     const { batch, subject } = place;
@@ -20,7 +21,7 @@ const score = (name: string, now: boolean, batches: (subject: Subject) => Batche
     const some = take(sample, places(0, fitted, pool));
     const detector = await fit(place, some);
     const scorer = await openScorerAt(place, detector);
-    const inputs = Array.from({ length: Math.min(64, pool / batch) }, (_, i) =>
+    const inputs = Array.from({ length: Math.max(1, Math.min(64, pool / batch)) }, (_, i) =>
       take(sample, places(i * batch, batch, pool)),
     );
     const one = async (i: number) => (now && scorer.scoreNow ? scorer.scoreNow(inputs[i]) : scorer.score(inputs[i]));
@@ -49,10 +50,14 @@ const score = (name: string, now: boolean, batches: (subject: Subject) => Batche
 const curve = [16, 128, 512, 2048, 16_384];
 
 export const scores: Case[] = [
-  score('score', false, subject => ({
-    usual: subject.engine === 'native' ? curve : isSlow(subject) ? [16] : [16, 512, 2048],
-    full: [1, ...curve],
-  })),
+  score('score', false, subject =>
+    isGpu(subject)
+      ? { usual: [512, 2048, 16_384, 65_536], full: [1, 512, 2048, 16_384, 65_536, 262_144] }
+      : {
+          usual: subject.engine === 'native' ? curve : isSlow(subject) ? [16] : [16, 512, 2048],
+          full: [1, ...curve],
+        },
+  ),
   score('score-one', true, subject =>
     subject.precision === 'bf16' ? undefined : { usual: isSlow(subject) ? [] : [1], full: [1] },
   ),

@@ -9,6 +9,7 @@ import { columnsOf, rowLength, selectColumns } from '../src/score/representation
 import { doubles, type Place } from './case.js';
 import { openOnnxScorer } from './peers/onnx.js';
 import { places, published, recipe, words } from './setting.js';
+import { isPeer } from './subjects.js';
 
 export const encoderWeights = initialWeights(encoderLayout(published), 1, 'f32');
 export const modelWords = `${words(published)}, whitened, autoencoder`;
@@ -21,9 +22,7 @@ export async function fit({ engine, reference, subject }: Place, sample: EventBa
   const native = await reference();
   const by =
     native ??
-    (subject.engine === 'onnxruntime'
-      ? await openEngine({ engine: 'tfjs', tfjsBackend: 'cpu', tfjsKernels: 'pure' })
-      : engine());
+    (isPeer(subject) ? await openEngine({ engine: 'tfjs', tfjsBackend: 'cpu', tfjsKernels: 'pure' }) : engine());
   const precision = native ? 'f64' : 'f32';
   // of as many as the native engine takes at once, plain loops take minutes
   const used = native ? sample : take(sample, places(0, few, sample.offsets.length - 1));

@@ -19,6 +19,8 @@ export interface SuiteOptions {
   readonly seconds: number;
   /** 0 is all cores. */
   readonly threads: number;
+  /** `cuda`: a GPU and its peer, beside the native engine on the processor. */
+  readonly device?: 'cpu' | 'cuda';
 }
 
 export interface SuiteContext {
@@ -78,7 +80,7 @@ export async function runSuite(options: SuiteOptions, context: SuiteContext): Pr
   if (signal.aborted) notes.push(`stopped after ${measured.length} of ${measurable.length} cases`);
   if (measured.some(({ checked }) => !checked))
     notes.push(
-      'cases that are marked were not checked: the native engine, which is the reference, is not built, or they are long',
+      "cases that are marked were not checked: the native engine, which is the reference, is not built, or they are long, or a peer's",
     );
   const machine = describeMachine(version, date, works);
   return { report: { machine, cases: measured, notes }, failures };
@@ -127,6 +129,7 @@ async function measure(one: Planned, seconds: number, signal: AbortSignal): Prom
     threads: timed.threads,
     ...(one.counts === 'events' ? { events_per_s: rates } : { ops_per_s: rates }),
     peak_rss_mb: Math.round(timed.peakRssMb),
+    ...(timed.deviceMb ? { device_mb: Math.round(timed.deviceMb) } : {}),
     ...(share === undefined ? {} : { share_of_peak: share }),
     checked: check.checked,
   };
@@ -136,6 +139,8 @@ function describeMachine(version: string, date: string, works: ReadonlyMap<strin
   const told = [...works.values()].map(({ describe }) => describe).join('\n');
   const tensorflow = /TensorFlow ([\d.]+)/.exec(told)?.[1];
   const onnxruntime = /^onnxruntime (\S+)/m.exec(told)?.[1];
+  const gpu = /^native, cuda: (.*)$/m.exec(told)?.[1];
+  const torch = /^torch (\S+)/m.exec(told)?.[1];
   const features = featuresHere();
   return {
     cpu: os.cpus()[0]?.model.trim() ?? os.arch(),
@@ -147,6 +152,8 @@ function describeMachine(version: string, date: string, works: ReadonlyMap<strin
     tfjs: tfjsVersion(),
     ...(tensorflow === undefined ? {} : { tensorflow }),
     ...(onnxruntime === undefined ? {} : { onnxruntime }),
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(torch === undefined ? {} : { torch }),
     date,
     version,
   };

@@ -27,15 +27,20 @@ const times = (ratio: number | undefined): string =>
 
 /** Every case: what was measured on what, and what was not. */
 export function formatReport({ machine, cases, notes }: BenchReport): string {
-  const { cpu, cores, memory, node, platform, version, tfjs, tensorflow, onnxruntime } = machine;
+  const { cpu, cores, memory, node, platform, version, tfjs, tensorflow, onnxruntime, gpu, torch } = machine;
   const programs = [
     `anomalyclr ${version}`,
     `Node.js ${node}`,
     `TensorFlow.js ${tfjs}`,
     ...(tensorflow === undefined ? [] : [`TensorFlow ${tensorflow}`]),
     ...(onnxruntime === undefined ? [] : [`ONNX Runtime ${onnxruntime}`]),
+    ...(torch === undefined ? [] : [`PyTorch ${torch}`]),
   ].join(', ');
-  const lines = [`${cpu}, ${cores} cores, ${Math.round(memory / 2 ** 30)} GiB, ${platform}`, programs];
+  const lines = [
+    `${cpu}, ${cores} cores, ${Math.round(memory / 2 ** 30)} GiB, ${platform}`,
+    ...(gpu === undefined ? [] : [gpu]),
+    programs,
+  ];
   for (const group of groupBy(cases, ({ name, model }) => JSON.stringify([name, model]))) {
     const { name, model } = group[0];
     lines.push('', `${name}: ${model}`, ...tableOf(group).map(line => `  ${line}`));
@@ -62,7 +67,7 @@ function tableOf(group: readonly BenchCase[]): string[] {
       String(runs),
       duration(us.p50),
       duration(us.p99),
-      String(one.peak_rss_mb),
+      String(one.device_mb ?? one.peak_rss_mb),
       share === undefined ? '' : `${(100 * share).toPrecision(2)}%`,
       native && native !== one ? `${Number((median / ratesOf(native).median).toPrecision(2))}` : '',
     ];

@@ -42,6 +42,21 @@ export async function time(run: () => Promise<unknown>, batch: number, seconds: 
   };
 }
 
+/** The same of calls that were timed elsewhere, ms each. */
+export function ratesOfCalls(times: readonly number[], batch: number): Rates {
+  const order = times.toSorted((a, b) => a - b);
+  const at = (share: number): number => order[Math.min(order.length - 1, Math.floor(share * order.length))];
+  const p50 = median(times);
+  return {
+    median: (batch * 1000) / p50,
+    min: (batch * 1000) / order[order.length - 1],
+    max: (batch * 1000) / order[0],
+    runs: times.length,
+    latency_us: { p50: p50 * 1000, p99: at(0.99) * 1000 },
+    call_us: thinned(times).map(ms => Number((ms * 1000).toPrecision(6))),
+  };
+}
+
 /** At most 200 times in their order: of more, the medians of as many groups of neighbours. */
 export function thinned(times: readonly number[]): number[] {
   if (times.length <= mostTimes) return [...times];

@@ -5,7 +5,7 @@ import { initialWeights } from '../src/model/initialise.js';
 import { encoderLayout } from '../src/model/layout.js';
 import { agree, doubles, type Batches, type Case } from './case.js';
 import { demo, events, peerRecipe, places, published, recipe, words } from './setting.js';
-import { isSlow, type Subject } from './subjects.js';
+import { isGpu, isPeer, isSlow, type Subject } from './subjects.js';
 
 const pool = 20_000;
 const rate = 1e-3;
@@ -20,6 +20,7 @@ function trainStep(
   return {
     name: 'train-step',
     model: `${words(config)}, ${loss}, recipe ${recipe.name}`,
+    torch: ['--task', 'train', '--loss', loss],
     batches,
     async open({ subject: { precision }, batch, engine: opened }) {
       const engine = opened();
@@ -84,18 +85,21 @@ function open(engine: Engine, config: EncoderConfig, loss: string, recipe: Recip
 
 /** Losses of a batch need other events: 16 is the least. */
 const curve = [16, 128, 512, 2048];
+/** Of a GPU, which small batches do not fill. */
+const onGpu = { usual: [512, 2048, 8192], full: [128, 512, 2048, 8192, 16_384] };
 
 export const trainSteps: Case[] = [
   trainStep(published, 'anomclr', peerRecipe, subject => {
-    if (subject.engine === 'onnxruntime') return undefined;
+    if (isGpu(subject)) return onGpu;
+    if (isPeer(subject)) return undefined;
     const full = [...curve, 4096, 16_384];
     return { usual: subject.engine === 'native' ? curve : isSlow(subject) ? [16] : [16, 128, 512], full };
   }),
-  trainStep(published, 'anomclr+', peerRecipe, ({ engine }) =>
-    engine === 'onnxruntime' ? undefined : { usual: [], full: [512] },
+  trainStep(published, 'anomclr+', peerRecipe, subject =>
+    isGpu(subject) ? onGpu : isPeer(subject) ? undefined : { usual: [], full: [512] },
   ),
   trainStep(demo, 'anomclr+', recipe, subject => {
-    if (subject.engine === 'onnxruntime') return undefined;
+    if (isPeer(subject)) return undefined;
     return { usual: isSlow(subject) ? [] : [512], full: curve };
   }),
 ];

@@ -69,6 +69,12 @@ const doctor = z.strictObject({
 });
 
 const bench = z.strictObject({
+  device: choice({
+    group: 'Machine',
+    of: ['cpu', 'cuda'],
+    default: 'cpu',
+    help: 'cuda: a GPU beside the processor, and PyTorch on it where ANOMALYCLR_PYTHON names a Python that has it',
+  }),
   filter: optional({
     group: 'Input and output',
     argument: 'text',

@@ -69,3 +69,22 @@ test('a run without options leaves out what takes long, and no case', () => {
   );
   expect(Math.max(...plainLoops.filter(({ name }) => name !== 'augment').map(({ batch }) => batch))).toBe(16);
 });
+
+test('with a GPU its engine and PyTorch stand beside the processor, each where it can do the case', () => {
+  const all = plan(cases, { full: true, threads: 1, device: 'cuda' });
+  const on = (name: string) => new Set(all.filter(one => one.name === name).map(({ subject }) => wordsOf(subject)));
+  const engines = ['native f32', 'native bf16', 'cuda f32', 'cuda bf16'];
+  const torch = ['torch/eager bf16', 'torch/compile bf16'];
+  for (const name of ['train-step', 'score']) expect(on(name)).toEqual(new Set([...engines, ...torch]));
+  for (const name of ['score-files', 'loss-clr', 'loss-anomclr', 'loss-anomclr+', 'loss-ntxent'])
+    expect(on(name)).toEqual(new Set(engines));
+  for (const name of ['score-one', 'augment']) expect(on(name)).toEqual(new Set(['native f32', 'cuda f32']));
+  for (const name of ['attention', 'dense', 'adam'])
+    expect([...on(name)].filter(words => !words.startsWith('native'))).toEqual([]);
+  // a peer is asked for what it is compared with
+  for (const { name, model } of all.filter(one => one.subject.engine === 'torch')) {
+    const asked = cases.find(one => one.name === name && one.model === model)?.torch ?? [];
+    expect(asked.slice(0, 2)).toEqual(['--task', name === 'score' ? 'score' : 'train']);
+    if (name === 'train-step') expect(model).toContain(`, ${asked[3]},`);
+  }
+});

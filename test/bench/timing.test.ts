@@ -1,4 +1,4 @@
-import { median, thinned, time } from '../../bench/timing.js';
+import { median, ratesOfCalls, thinned, time } from '../../bench/timing.js';
 
 test('five calls at least, their times in order, and what they come to a second', async () => {
   let calls = 0;
@@ -33,4 +33,10 @@ test('of many times there are 200, in their order', () => {
 test('the median of an even count lies between', () => {
   expect(median([4, 1, 3])).toBe(3);
   expect(median([4, 1, 3, 2])).toBe(2.5);
+});
+
+test('times of calls made elsewhere come to the same figures', () => {
+  const { call_us: calls, ...rates } = ratesOfCalls([2, 1, 4, 2, 8], 10);
+  expect(rates).toEqual({ median: 5000, min: 1250, max: 10_000, runs: 5, latency_us: { p50: 2000, p99: 8000 } });
+  expect(calls).toEqual([2000, 1000, 4000, 2000, 8000]);
 });
