@@ -53,13 +53,14 @@ function checkRegisters({ folder, version }) {
     fs.writeFileSync(tableFile, ptxas.write(rows, archs, version, before));
     say(`recorded ${rows.size} kernels in ${path.relative(root, tableFile)}`);
   }
-  const table = ptxas.read(fs.readFileSync(tableFile, 'utf8'));
+  const table = fs.existsSync(tableFile) ? ptxas.read(fs.readFileSync(tableFile, 'utf8')) : undefined;
+  if (!table) throw new Error(`${path.relative(root, tableFile)} is not there; --record writes it`);
   const exact = table.nvcc === version;
   if (!exact) say(`the table is nvcc ${table.nvcc}'s: of ${version} only spills are looked at`);
   problems.push(...ptxas.compare(rows, table, exact));
   for (const [key, row] of rows)
     for (const arch of archs) if (!row.has(arch)) problems.push(`${key.replace('\t', ' ')} has no code for ${arch}`);
-  return rows.size;
+  return rows;
 }
 
 /** Instructions of each kernel by architecture: counts of the mnemonics asked for. */
@@ -80,25 +81,32 @@ function countInstructions(cuobjdump, library, mnemonics) {
   return counts;
 }
 
-function checkCode({ nvcc, library }) {
+/** Tensor cores are what files *_mma.cu are for, on every architecture; elsewhere they would round float to 10 bits. */
+function checkCode({ nvcc, library }, rows) {
   const cuobjdump = path.join(path.dirname(nvcc), 'cuobjdump');
   const listed = output(cuobjdump, ['--list-elf', '--list-ptx', library]);
   for (const arch of archs)
     if (!new RegExp(`\\.${arch}\\.cubin`).test(listed)) problems.push(`no machine code for ${arch}`);
   for (const arch of ptx) if (!new RegExp(`\\.${arch}\\.ptx`).test(listed)) problems.push(`no PTX for ${arch}`);
+
   const counts = countInstructions(cuobjdump, library, ['HMMA', 'LDGSTS', 'LDSM']);
-  const keys = [...counts.keys()];
-  const names = ptxas.demangle(keys.map(key => key.split(' ')[1]));
-  for (const arch of archs)
-    for (const mnemonic of ['HMMA', 'LDGSTS', 'LDSM']) {
-      const holders = keys.filter(
-        (key, i) => key.startsWith(`${arch} `) && counts.get(key)[mnemonic] && /bf16/.test(names[i]),
-      );
-      if (holders.length === 0) problems.push(`no bf16 kernel of ${arch} has ${mnemonic}`);
-    }
-  // the exact modes compute on no tensor core: there float is rounded to 10 bits
-  for (const [i, key] of keys.entries())
-    if (counts.get(key).HMMA && !/bf16/.test(names[i])) problems.push(`${names[i]} has HMMA and no bf16 in its name`);
+  const sources = new Map([...rows].flatMap(([key, row]) => [...row.values()].map(entry => [entry.symbol, key])));
+  const found = new Set();
+  for (const [at, count] of counts) {
+    const [arch, symbol] = at.split(' ');
+    const [source, kernel] = sources.get(symbol)?.split('\t') ?? ['', symbol];
+    for (const mnemonic of Object.keys(count)) found.add(`${source} ${arch} ${mnemonic}`);
+    if (count.HMMA && !source.endsWith('_mma.cu')) problems.push(`${source} ${kernel} ${arch}: has HMMA`);
+  }
+  const tensor = [...new Set([...rows.keys()].map(key => key.split('\t')[0]))].filter(name => name.endsWith('_mma.cu'));
+  if (tensor.length === 0) problems.push('there is no *_mma.cu');
+  for (const arch of archs) {
+    for (const source of tensor)
+      if (!found.has(`${source} ${arch} HMMA`)) problems.push(`${source} has no HMMA for ${arch}`);
+    for (const mnemonic of ['LDGSTS', 'LDSM'])
+      if (!tensor.some(source => found.has(`${source} ${arch} ${mnemonic}`)))
+        problems.push(`no *_mma.cu has ${mnemonic} for ${arch}`);
+  }
 }
 
 function checkSymbols(library) {
@@ -149,8 +157,8 @@ function main() {
     }
     throw error;
   }
-  const kernels = checkRegisters(built);
-  checkCode(built);
+  const rows = checkRegisters(built);
+  checkCode(built, rows);
   checkSymbols(built.library);
   checkOpens(built);
   checkDoctor(built.library);
@@ -159,7 +167,7 @@ function main() {
   say(
     problems.length > 0
       ? `${problems.length} of what is checked ${problems.length === 1 ? 'is' : 'are'} not as it should be`
-      : `${kernels} kernels for ${archs.join(', ')} and PTX, ${size} MB, built in ${built.seconds.toFixed(0)} s: as recorded`,
+      : `${rows.size} kernels for ${archs.join(', ')} and PTX, ${size} MB, built in ${built.seconds.toFixed(0)} s: as recorded`,
   );
   process.exitCode = problems.length > 0 ? 1 : 0;
 }
