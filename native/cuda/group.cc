@@ -55,6 +55,12 @@ void check_peers(ncclResult_t result, const char* doing) {
   if (result != ncclSuccess && result != ncclInProgress) throw PeerError{doing};
 }
 
+std::chrono::duration<double> patience() {
+  const char* given = std::getenv("ANOMALYCLR_NCCL_TIMEOUT");
+  const double seconds = given ? std::atof(given) : 0;
+  return std::chrono::duration<double>(seconds > 0 ? seconds : 300);
+}
+
 ncclDataType_t type_of(bool is_double) { return is_double ? ncclFloat64 : ncclFloat32; }
 
 }  // namespace
@@ -96,18 +102,21 @@ void Group::sum(void* data, bool is_double, std::size_t count, cudaStream_t stre
       "summing over the ranks");
 }
 
-void Group::wait(cudaStream_t stream) const {
+void Group::wait(cudaStream_t stream) {
+  check_alive();
   const auto communicator = static_cast<ncclComm_t>(communicator_);
+  const auto start = std::chrono::steady_clock::now();
   for (;;) {
     const cudaError_t state = cudaStreamQuery(stream);
     if (state == cudaSuccess) return;
     if (state != cudaErrorNotReady) check(state, "computing");
     ncclResult_t error = ncclSuccess;
     nccl().async_error(communicator, &error);
-    if (error != ncclSuccess && error != ncclInProgress) {
-      nccl().abort(communicator);  // else the stream would wait for ever
-      const_cast<Group*>(this)->communicator_ = nullptr;
-      throw PeerError{"computing"};
+    const bool late = std::chrono::steady_clock::now() - start > patience();
+    if (late || (error != ncclSuccess && error != ncclInProgress)) {
+      communicator_ = nullptr;
+      nccl().abort(communicator);  // else the stream would wait on
+      throw PeerError{late ? "waiting for it" : "computing"};
     }
     std::this_thread::sleep_for(std::chrono::microseconds(20));
   }

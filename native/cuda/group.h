@@ -29,13 +29,18 @@ class Group {
 
   int rank() const { return rank_; }
   int ranks() const { return ranks_; }
+  // Throws PeerError once a rank was found gone.
+  void check_alive() const {
+    if (communicator_ == nullptr) throw PeerError{"computing"};
+  }
 
   // data [total, row] of float (or double): the rows of each rank (share_begin()), which lie in place, to all.
   void gather(void* data, bool is_double, int total, std::size_t row, cudaStream_t stream) const;
   // Sums over all ranks, in place.
   void sum(void* data, bool is_double, std::size_t count, cudaStream_t stream) const;
-  // Throws PeerError where a rank is gone, so that nobody waits for it for ever; waits for `stream` otherwise.
-  void wait(cudaStream_t stream) const;
+  // Waits for `stream`. Where a rank is gone it throws PeerError, after ANOMALYCLR_NCCL_TIMEOUT (300 s) at the latest: NCCL
+  // alone would wait for ever for a process that was killed on the same machine.
+  void wait(cudaStream_t stream);
 
  private:
   int rank_, ranks_;

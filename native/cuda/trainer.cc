@@ -208,6 +208,7 @@ class Trainer : public AnyTrainer {
   }
 
   void start(EventSet<R>& set, const device::Batch& batch, double rate, bool update, bool drop) {
+    if (group_) group_->check_alive();
     const Tokens tokens = set.tokens(stream_);
     const int level = encoder_.shape().head_layers, d = encoder_.rep_width(level);
     const std::size_t numbers = std::size_t(tokens.events) * encoder_.rep_row();
