@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { readSafetensors } from '../../src/model/safetensors.js';
 import { cli, smallTraining, start, type Finished } from '../support/cli.js';
+import { builtLibrary } from '../support/device.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-ranks-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -12,6 +13,8 @@ const at = (...parts: string[]): string => path.join(folder, ...parts);
 
 /** Rounding alone keeps two ranks from one: in f64 it stays small over 51 steps. A batch of 63 is not halved evenly. */
 const training = [...smallTraining, '--precision', 'f64', '--batch', '63', '--threads', '1'];
+
+const playedLibrary = builtLibrary('anomalyclr_cuda');
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -27,11 +30,13 @@ async function launch(
   run: string,
   args: readonly string[] = training,
   further: (rank: number) => string[] = () => [],
+  environment: Record<string, string> = {},
 ): Promise<{ children: ChildProcess[]; finished: Promise<Finished[]> }> {
   const place = { WORLD_SIZE: String(ranks), MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
   const started = Array.from({ length: ranks }, (_, rank) =>
     start(['train', ...args, '--out', at(rank === 0 ? run : `${run}-rank-${rank}`), ...further(rank)], {
       ...place,
+      ...environment,
       RANK: String(rank),
     }),
   );
@@ -141,6 +146,32 @@ describe('several processes', () => {
     const ranks = await finished;
     expect(codes(ranks)).toEqual(['SIGKILL', 1, 1]);
     for (const { stderr } of ranks.slice(1)) expect(stderr.trim()).toMatch(/^anomalyclr: .*rank 0 went away; [^\n]*$/);
+  });
+
+  // Of one GPU NCCL makes no group, so these are for GPUs that the CPU plays.
+  const onGpus = existsSync(playedLibrary) ? test : test.skip;
+  const gpus = { ANOMALYCLR_CUDA_LIBRARY: playedLibrary, LOCAL_RANK: '0', ANOMALYCLR_EMULATED_NCCL_TIMEOUT: '20' };
+  const cuda = [...training, '--device', 'cuda'];
+
+  onGpus('two GPUs train as one process on the CPU does', async () => {
+    const ranks = await (await launch(2, 'gpus', cuda, undefined, gpus)).finished;
+    expect(ranks.map(({ code, stderr }) => [code, stderr])).toEqual([
+      [0, ''],
+      [0, ''],
+    ]);
+    expect(await distance('gpus', 'one')).toBeLessThan(1e-9);
+  });
+
+  onGpus('a GPU whose process is killed ends all; one process goes on from the last checkpoint', async () => {
+    const { children, finished } = await launch(2, 'gpu-killed', [...cuda, '--checkpoint-every', '4'], undefined, gpus);
+    await reaches('gpu-killed', 12, children[0]);
+    children[1].kill('SIGKILL');
+    const ranks = await finished;
+    expect(codes(ranks)).toEqual([1, 'SIGKILL']);
+    expect(ranks[0].stderr.trim()).toMatch(/^anomalyclr: [^\n]*checkpoint[^\n]*$/);
+    const resumed = await cli(['train', ...training, '--checkpoint-every', '4', '--out', at('gpu-killed'), '--resume']);
+    expect([resumed.code, resumed.stderr]).toEqual([0, '']);
+    expect(await distance('gpu-killed', 'one')).toBeLessThan(1e-9);
   });
 
   test('other options on a rank are refused by name, on all', async () => {
