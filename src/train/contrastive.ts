@@ -137,6 +137,7 @@ class ContrastiveTraining {
         await this.endEpoch();
       }
     } catch (error) {
+      if (error instanceof DeviceError) throw await this.explain(error);
       throw error instanceof RankError ? await this.abandoned(error) : error;
     } finally {
       await this.log.close();
@@ -188,9 +189,7 @@ class ContrastiveTraining {
     const { events, onStep } = this.around;
     const { epoch } = progress;
     const ahead = next && { index: next, epoch };
-    const { loss, gradientNorm } = await this.model
-      .step({ events, index, seed, epoch, rate, next: ahead })
-      .catch((error: unknown) => this.explain(error));
+    const { loss, gradientNorm } = await this.model.step({ events, index, seed, epoch, rate, next: ahead });
     this.guard(loss, gradientNorm);
     progress.epochLoss += loss;
     progress.step++;
@@ -205,23 +204,30 @@ class ContrastiveTraining {
       : `the last good checkpoint is of step ${this.savedStep} (${this.around.folder}/checkpoint)`;
   }
 
-  /** A step that a GPU ended, in one line that says what is saved and what to do. */
-  private async explain(error: unknown): Promise<never> {
-    if (!(error instanceof DeviceError)) throw error;
-    const { code, message } = error;
+  /** What a GPU ended, in one line that says what is saved and what to do. */
+  private async explain({ code, message }: DeviceError): Promise<DeviceError> {
     const { step } = this.progress;
-    const stop = (what: string): never => {
-      throw new DeviceError(code, `training stopped at step ${step + 1}: ${message}; ${what}`);
-    };
-    if (code === 'OUT_OF_MEMORY' && this.ranks.first) {
-      await this.save(); // the model is as the last step left it
-      return stop(
-        `begin anew with a --batch below ${this.options.batch}, or free memory of the GPU and go on with --resume ` +
-          `from step ${step} (${this.around.folder}/checkpoint)`,
+    const stopped = `training stopped after step ${step}: ${message}`;
+    // the model is as the last step left it
+    if (code === 'OUT_OF_MEMORY' && this.ranks.first && (await this.savedAgain()))
+      return new DeviceError(
+        code,
+        `${stopped}; begin anew with a --batch below ${this.options.batch}, or free memory of the GPU and go on with ` +
+          `--resume from step ${step} (${this.around.folder}/checkpoint)`,
       );
+    const further = this.savedStep === undefined ? '' : '; the same command with --resume goes on from there';
+    return new DeviceError(code, `${stopped}; ${this.lastCheckpoint()}${further}`);
+  }
+
+  /** Saves, unless the GPU ends that too. */
+  private async savedAgain(): Promise<boolean> {
+    try {
+      await this.save();
+      return true;
+    } catch (error) {
+      if (error instanceof DeviceError) return false;
+      throw error;
     }
-    const saved = this.lastCheckpoint();
-    return stop(this.savedStep === undefined ? saved : `${saved}; the same command with --resume goes on from there`);
   }
 
   /** Another rank is lost, in the middle of a step or after it: rank 0 saves the last whole one. */
@@ -259,9 +265,9 @@ class ContrastiveTraining {
     const validation = await this.validate();
     const trainingLoss = progress.epochLoss / this.stepsPerEpoch;
     if (validation === null || progress.bestLoss === null || validation < progress.bestLoss) {
+      this.best = this.model.weights();
       progress.bestLoss = validation;
       progress.bestEpoch = progress.epoch;
-      this.best = this.model.weights();
     }
     this.log.add({ kind: 'epoch', epoch: progress.epoch, trainingLoss, validationLoss: validation });
     const stale = progress.epoch - progress.bestEpoch;
