@@ -9,7 +9,7 @@ const { root, onPath } = require('./common.cjs');
 const { buildCuda, gpu } = require('./build-cuda.cjs');
 const counts = require('./counts.cjs');
 
-const suites = ['test/engine/cuda', 'test/golden'];
+const suites = ['test/engine/cuda', 'test/boundary/device'];
 const say = line => console.log(`test:gpu: ${line}`);
 
 /** compute-sanitizer of PATH or beside nvcc. */

@@ -62,9 +62,9 @@ async function trainIn(out: string, at: (step: number) => unknown, resume = fals
 
 export const scenarios: Scenarios = {
   'a machine without a GPU, and one with an old driver, are told': async () => {
-    const { device } = loadAddon();
+    const addon = loadAddon();
     const why = (): string => {
-      const found = device({ library: emulated });
+      const found = addon.device({ library: emulated });
       assert.ok(!found.available && !found.why.includes('\n'));
       return found.why;
     };
@@ -76,10 +76,10 @@ export const scenarios: Scenarios = {
     assert.match(why(), /driver/);
     unset('DRIVER');
     set('DEVICES', 2);
-    assert.ok(device({ library: emulated, deviceIndex: 1 }).available);
-    assert.ok(!device({ library: emulated, deviceIndex: 2 }).available);
+    assert.ok(addon.device({ library: emulated, deviceIndex: 1 }).available);
+    assert.ok(!addon.device({ library: emulated, deviceIndex: 2 }).available);
     unset('DEVICES');
-    assert.ok(device({ library: emulated }).available);
+    assert.ok(addon.device({ library: emulated }).available);
   },
   'too little memory at any place: the session is as it was, and goes on bit for bit': async () => {
     const [undisturbed, want] = [freshTrainer(), [] as unknown[]];
