@@ -1,5 +1,5 @@
 // The engine on a GPU against that on the CPU: the GPU of this machine under `npm run test:gpu`, else one that the CPU plays.
-import type { Columns, Floats, Precision, TrainerConfig } from '../../src/addon.js';
+import { loadAddon, type Columns, type Floats, type Precision, type TrainerConfig } from '../../src/addon.js';
 import { presets } from '../../src/config/recipe.js';
 import { openEngine, type ContrastiveModel, type Engine } from '../../src/engine/index.js';
 import { range, take, type EventBatch } from '../../src/events/event-batch.js';
@@ -73,6 +73,8 @@ describeOnCuda('CUDA', () => {
     expect(cuda.describe()).toMatch(/^native, cuda: .+/);
     expect(cuda.notice).toBeUndefined();
     expect(cpu.describe()).not.toContain('cuda');
+    const addon = loadAddon();
+    expect(addon.device({ library: cudaLibrary }).version).toBe(addon.info().version);
   });
 
   test.each(['default', 'broad', 'paper'] as const)(
