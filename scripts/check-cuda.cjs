@@ -149,7 +149,9 @@ function checkDoctor(library) {
 function main() {
   let built;
   try {
-    built = buildCuda({ wheels: process.argv.includes('--wheels'), say });
+    // in a folder of its own: what build:cuda made for this machine stays, and none is left where `auto` would find it
+    const folder = path.join(root, 'build', 'cuda-check');
+    built = buildCuda({ wheels: process.argv.includes('--wheels'), folder, say });
   } catch (error) {
     if (error instanceof Missing) {
       console.log(`skipped: check:cuda: ${error.message}`);

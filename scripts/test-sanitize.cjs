@@ -25,7 +25,7 @@ const steps = [
     '-DANOMALYCLR_ADDON=OFF',
   ],
   ['cmake', '--build', buildDir, '--parallel', jobs],
-  ['ctest', '--test-dir', buildDir, '--output-on-failure', '--no-tests=error'],
+  ['ctest', '--test-dir', buildDir, '--parallel', jobs, '--output-on-failure', '--no-tests=error'],
 ];
 const strict = {
   // Use after return is not looked for: with it GCC before 13.3 puts vectors of 64 bytes where they are not aligned, and
