@@ -28,7 +28,9 @@ function reported(name, body, count) {
 }
 
 function ctest(buildDir, args = []) {
-  const common = ['--test-dir', buildDir, '--build-config', 'Release', '--output-on-failure', '--no-tests=error'];
+  const jobs = String(os.availableParallelism());
+  const common = ['--test-dir', buildDir, '--build-config', 'Release', '--parallel', jobs];
+  common.push('--output-on-failure', '--no-tests=error');
   return reported(
     'ctest.xml',
     report =>
