@@ -41,7 +41,18 @@ const steps = [
     '-DANOMALYCLR_EMULATED=OFF', // a GPU played by a played processor would take long
   ],
   ['cmake', '--build', buildDir, '--parallel', jobs],
-  ['ctest', '--test-dir', buildDir, '--parallel', jobs, '--output-on-failure', '--no-tests=error'],
+  // programs without libraries cannot open any, which is what device_test does
+  [
+    'ctest',
+    '--test-dir',
+    buildDir,
+    '--parallel',
+    jobs,
+    '--exclude-regex',
+    '^device_test$',
+    '--output-on-failure',
+    '--no-tests=error',
+  ],
 ];
 // The emulated processor runs one target, however this machine's are to be chosen.
 const { ANOMALYCLR_TARGET: _, ...inherited } = env;
