@@ -21,7 +21,6 @@ template <class R>
 Stack<R>::Stack(const device::AutoencoderConfig& config, Workbench& bench)
     : layers_(config.layer, config.layer + config.layers),
       features_(config.features),
-      weights_(config.weights),
       bench_(bench),
       dy_(bench.moves),
       dx_(bench.moves) {

@@ -15,8 +15,6 @@ class Stack {
   Stack(const device::AutoencoderConfig& config, Workbench& bench);
 
   int features() const { return features_; }
-  std::size_t weight_count() const { return weights_; }
-  std::size_t widest() const { return widest_; }
   void reserve(int rows, bool backward);
   // x [rows, features] -> what the last layer gives, [rows, features].
   const R* forward(const R* weights, const R* x, int rows, cudaStream_t);
@@ -28,7 +26,7 @@ class Stack {
   std::vector<device::Linear> layers_;
   std::vector<Activation> activations_;
   int features_;
-  std::size_t weights_, widest_ = 0;
+  std::size_t widest_ = 0;
   Workbench& bench_;
   std::vector<DeviceBuffer<R>> outs_;
   DeviceBuffer<R> dy_, dx_;
