@@ -1,8 +1,8 @@
-import type { Addon } from '../../src/addon.js';
+import type { Addon, Precision } from '../../src/addon.js';
 import { encoderConfig, flatWeights, packSlots, trainerDefaults, weightOf } from './encoder.js';
 import { type Extent, Golden, goldenTest, worst } from './golden.js';
 
-async function run(addon: Addon, golden: Golden, weights: Golden, key: string, precision: 'f64' | 'f32') {
+async function run(addon: Addon, golden: Golden, weights: Golden, key: string, precision: Precision) {
   const { config, cases } = golden.json;
   const one = cases[key];
   const Floats = precision === 'f64' ? Float64Array : Float32Array;
@@ -58,7 +58,13 @@ function compareGradients(golden: Golden, key: string, result: Awaited<ReturnTyp
 }
 
 /** The golden encoders under an addon, see Extent. */
-export function encoderTests(addon: Addon, { exact, small }: Extent): void {
+export function encoderTests(addon: Addon, { exact, small, bf16 }: Extent): void {
+  const inBf16 = async (golden: Golden, weights: Golden, key: string): Promise<void> => {
+    if (bf16 === undefined) return;
+    const { reps } = await run(addon, golden, weights, key, 'bf16');
+    expect(worst(reps, golden.f64(`${key}/reps`))).toBeLessThan(bf16);
+  };
+
   describe('encoder, small', () => {
     const keys = [
       'none_head2',
@@ -79,6 +85,7 @@ export function encoderTests(addon: Addon, { exact, small }: Extent): void {
         const result = await run(addon, golden, weights, key, 'f64');
         expect(worst(result.reps, golden.f64(`${key}/reps`))).toBeLessThan(exact);
         compareGradients(golden, key, result, exact);
+        await inBf16(golden, weights, key);
       });
     goldenTest('encoder/small_cases.safetensors', 'there is no case left out', async () => {
       expect(Object.keys((await Golden.load('encoder/small_cases')).json.cases).sort()).toEqual([...keys].sort());
@@ -97,6 +104,7 @@ export function encoderTests(addon: Addon, { exact, small }: Extent): void {
         const single = await run(addon, golden, weights, key, 'f32');
         expect(worst(single.reps, golden.f64(`${key}/reps`))).toBeLessThan(1e-5);
         expect(worst(single.gradients.weights, double.gradients.weights)).toBeLessThan(1e-5);
+        await inBf16(golden, weights, key);
       });
     }
   });

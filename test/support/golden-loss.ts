@@ -11,6 +11,7 @@ function evaluate(
   temperature: number,
   at = '',
   Floats: any = Float64Array,
+  precision?: 'bf16',
 ) {
   const [events, dim] = golden.shape(`${at}z`);
   return addon.contrastiveLoss({
@@ -21,6 +22,7 @@ function evaluate(
     events,
     dim,
     temperature,
+    ...(precision ? { precision } : {}),
   });
 }
 
@@ -36,7 +38,7 @@ function scaleOf(golden: Golden, prefix: string, loss: string): number {
 }
 
 /** The golden losses under an addon, see Extent. */
-export function lossTests(addon: Addon, { exact, small }: Extent): void {
+export function lossTests(addon: Addon, { exact, small, bf16 }: Extent): void {
   const grids = [
     'N2_D4',
     'N2_D8',
@@ -97,6 +99,10 @@ export function lossTests(addon: Addon, { exact, small }: Extent): void {
               }
             }
           }
+          if (bf16 === undefined || want.saturated) continue;
+          const { loss: value } = await evaluate(addon, golden, loss, Number(tau), '', Float32Array, 'bf16');
+          const off = Math.abs(value - want.loss) / Math.max(1, Math.abs(want.loss));
+          expect(off).toBeLessThanOrEqual(bf16);
         }
       },
     );

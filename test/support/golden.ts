@@ -24,6 +24,8 @@ export interface Extent {
   readonly small: boolean;
   /** Whether a row gives the same bits in a batch of any size. */
   readonly anyBatch: boolean;
+  /** Tolerance of bf16, on representations and losses; left out, it is not looked at. */
+  readonly bf16?: number;
 }
 /** That of the CPU engine. */
 export const everything: Extent = { exact: 1e-10, small: false, anyBatch: true };
