@@ -12,7 +12,7 @@ import {
   toggle,
   whole,
 } from './option.js';
-import { common, onBadEvent, runFolder, bundleFile, engine, inference, outOfDomain } from './options-shared.js';
+import { common, reading, runFolder, bundleFile, engine, inference, outOfDomain } from './options-shared.js';
 
 export const exportOptions = z.strictObject({
   model: runFolder,
@@ -64,7 +64,7 @@ export const exportOptions = z.strictObject({
     default: 'packed',
     help: 'dense layers over real objects alone, or over every slot, for compilers that want fixed shapes',
   }),
-  onBadEvent,
+  ...reading,
   ...engine,
   ...common,
 });

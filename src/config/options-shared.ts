@@ -1,4 +1,4 @@
-import { choice, files, optional, required, toggle, whole } from './option.js';
+import { choice, files, optional, real, required, toggle, whole } from './option.js';
 
 /** Options of every command. */
 export const common = {
@@ -14,6 +14,38 @@ export const onBadEvent = choice({
   of: ['fail', 'skip'],
   default: 'fail',
   help: 'what to do with an event that breaks the rules of its format',
+});
+export const schema = optional({
+  group: 'Events and augmentations',
+  argument: 'file',
+  help: 'YAML or JSON file that says how the branches of the event files become objects',
+});
+/** How event files are read. */
+export const reading = {
+  onBadEvent,
+  schema,
+  cache: toggle({
+    group: 'Input and output',
+    default: true,
+    help: 'keep packed copies of large event files, which are read much faster the next time',
+  }),
+  cacheFolder: optional({
+    group: 'Input and output',
+    argument: 'folder',
+    help: "folder for them; left out it is ANOMALYCLR_CACHE or the user's own cache folder",
+  }),
+};
+export const memory = real({
+  group: 'Machine',
+  min: 0.5,
+  default: 2,
+  unit: 'GB',
+  help: 'memory that the process may take, whatever the size of the files',
+});
+export const shard = optional({
+  group: 'Input and output',
+  argument: 'i/n',
+  help: 'only the i-th of n equal parts, 1/n to n/n, or auto: the place in an array of Slurm or HTCondor jobs',
 });
 export const model = required({
   group: 'Input and output',

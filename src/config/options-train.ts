@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { choice, custom, path, real, required, toggle, whole, widths } from './option.js';
-import { common, onBadEvent, background, run, engine } from './options-shared.js';
+import { common, memory, reading, background, run, engine } from './options-shared.js';
 import { recipeSchema } from './recipe.js';
 
 const lossAndViews = {
@@ -48,7 +48,6 @@ const lossAndViews = {
     default: 'sincos',
     help: 'how the encoder sees phi',
   }),
-  onBadEvent,
 };
 
 const optimisation = {
@@ -184,6 +183,8 @@ export const train = z
     ...optimisation,
     ...encoder,
     ...detector,
+    ...reading,
+    memory,
     ...machine,
     ...common,
   })

@@ -1,7 +1,18 @@
 import * as z from 'zod';
 import { choice, files, jsonOutput, namedFiles, optional, real, required, toggle, whole } from './option.js';
 import { exportOptions, serve, verify } from './options-bundle.js';
-import { common, onBadEvent, model, background, engine, inference, outOfDomain } from './options-shared.js';
+import {
+  common,
+  model,
+  background,
+  engine,
+  inference,
+  memory,
+  outOfDomain,
+  reading,
+  schema,
+  shard,
+} from './options-shared.js';
 import { demo, train } from './options-train.js';
 
 const score = z.strictObject({
@@ -26,7 +37,9 @@ const score = z.strictObject({
     default: 'auto',
     help: "numbers a run computes with: its own, or bf16 factors in the encoder's matrix products",
   }),
-  onBadEvent,
+  ...reading,
+  shard,
+  memory,
   outOfDomain,
   ...inference,
   ...engine,
@@ -39,7 +52,9 @@ const evaluate = z.strictObject({
   signal: namedFiles({ group: 'Input and output', help: 'event file of a signal under its name; repeat for more' }),
   json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
   report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file for tables and plots' }),
-  onBadEvent,
+  ...reading,
+  shard,
+  memory,
   ...inference,
   ...engine,
   ...common,
@@ -60,6 +75,7 @@ const inspect = z.strictObject({
     default: 'skip',
     help: 'stop at an event that breaks the rules of its format, or count it',
   }),
+  schema,
   ...common,
 });
 

@@ -45,7 +45,7 @@ export type RunProvenance = z.infer<typeof provenanceSchema>;
  * than rounding.
  */
 export const freeOptions: ReadonlySet<string> = new Set(
-  'out resume threads ranks quiet debug json config engine device tfjsBackend tfjsKernels'.split(' '),
+  'out resume threads ranks quiet debug json config engine device tfjsBackend tfjsKernels cache cacheFolder'.split(' '),
 );
 
 /**

@@ -1,9 +1,13 @@
+import type { DataKindName } from '../events/data-kinds.js';
 import type { EventBatch } from '../events/event-batch.js';
+import type { EventSchema } from './schema/schema.js';
 
 /** An open file of events. Events are addressed by row, so any stretch can be read without those before it. */
 export interface EventFile {
   /** Number of events. */
   readonly events: number;
+  /** What an event of it is. */
+  readonly dataKind: DataKindName;
   readonly hasEventIds: boolean;
   /** Rows that are cheap to read together: reads that begin and end at multiples of it touch nothing twice. */
   readonly stride: number;
@@ -12,7 +16,10 @@ export interface EventFile {
   close(): Promise<void>;
 }
 
-/** Events as read: bad ones are left out of `batch`, and `problems` says why. */
+/**
+ * Events as read: bad ones are left out of `batch`, and `problems` says why. Rows that are in neither were cut by a
+ * schema.
+ */
 export interface DecodedEvents {
   readonly batch: EventBatch;
   readonly problems: readonly BadEvent[];
@@ -33,5 +40,6 @@ export interface EventFormat {
   readonly suffixes: readonly string[];
   /** Whether the file is of this format, by its content. */
   matches(file: string): Promise<boolean>;
-  open(file: string): Promise<EventFile>;
+  /** @param schema - what its branches mean, where that is not fixed by the format. */
+  open(file: string, schema?: EventSchema): Promise<EventFile>;
 }

@@ -45,6 +45,7 @@ async function openHdf5(file: string): Promise<EventFile> {
     const hasEventIds = checkEventIds(file, reader, events);
     return {
       events,
+      dataKind: 'event',
       hasEventIds,
       stride: chunkStride(particles),
       read: async (from, to) => {

@@ -6,7 +6,9 @@ import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch
 import { fileError } from '../files.js';
 import type { BadEvent, EventFile, EventFormat } from './event-file.js';
 import { hdf5 } from './hdf5.js';
+import type { CacheUse } from './cache/use.js';
 import { statFile } from './hdf5-reader.js';
+import type { EventSchema } from './schema/schema.js';
 
 export type { BadEvent, EventFile, EventFormat } from './event-file.js';
 export { writeEvents } from './write-events.js';
@@ -17,14 +19,22 @@ const formats: readonly EventFormat[] = [hdf5];
 /** What to do with an event that is not valid: stop, or leave it out and say so. */
 export type OnBadEvent = 'fail' | 'skip';
 
-export interface ReadOptions {
+/** How the files of a command are read. */
+export interface Reading {
+  readonly onBadEvent: OnBadEvent;
+  /** What branches mean; left out, a file is in the ADC2021 layout or says itself what it is. */
+  readonly schema?: EventSchema | undefined;
+  /** Packed copies of files; left out, none is read or made. */
+  readonly cache?: CacheUse | undefined;
+}
+
+export interface ReadOptions extends Reading {
   /** Most events in a yielded batch. Default 8192. */
   readonly batch?: number;
   /** First row to read. Default 0. */
   readonly start?: number;
   /** Row after the last to read; past the end of the file means to its end. Default the end. */
   readonly end?: number;
-  readonly onBadEvent: OnBadEvent;
   /** Told of every event left out, before the events after it are yielded; the message names the file. */
   readonly onSkip?: (message: string, event: BadEvent) => void;
 }
@@ -32,13 +42,13 @@ export interface ReadOptions {
 const defaultBatch = 8192;
 
 /** Opens a file of events, its format told by content and, failing that, by suffix. Close it after use. */
-export async function openEvents(file: string): Promise<EventFile> {
+export async function openEvents(file: string, { schema }: Partial<Reading> = {}): Promise<EventFile> {
   await statFile(file);
   for (const format of formats) {
     const matches = await format
       .matches(file)
       .catch((error: unknown) => Promise.reject(fileError(file, error, 'read')));
-    if (matches) return format.open(file);
+    if (matches) return format.open(file, schema);
   }
   const named = formats.find(({ suffixes }) => suffixes.some(suffix => file.toLowerCase().endsWith(suffix)));
   if (named)
@@ -48,8 +58,8 @@ export async function openEvents(file: string): Promise<EventFile> {
 }
 
 /** Number of events in a file, valid or not. */
-export async function countEvents(file: string): Promise<number> {
-  const source = await openEvents(file);
+export async function countEvents(file: string, reading: Partial<Reading> = {}): Promise<number> {
+  const source = await openEvents(file, reading);
   await source.close();
   return source.events;
 }
@@ -64,7 +74,7 @@ export async function countEvents(file: string): Promise<number> {
 export async function* readEvents(file: string, options: ReadOptions): AsyncGenerator<EventBatch, void, void> {
   const { batch = defaultBatch, start = 0, onBadEvent, onSkip } = options;
   if (!Number.isInteger(batch) || batch < 1) throw new UsageError(`batch is ${batch}, expected a whole number above 0`);
-  const source = await openEvents(file);
+  const source = await openEvents(file, options);
   try {
     const end = Math.min(options.end ?? Infinity, source.events);
     if (!(start >= 0 && start <= end))
