@@ -31,7 +31,13 @@ function trainStep(
         index: places(at * batch, batch, pool),
         epoch: Math.floor((at * batch) / pool),
       });
-      const request = () => ({ events: sample, seed: 1, rate, ...keyed(step++), next: keyed(step) });
+      const request = () => ({
+        events: sample,
+        seed: 1,
+        rate,
+        ...keyed(step++),
+        next: { events: sample, ...keyed(step) },
+      });
       return {
         flop: (await flopPerEvent(engine, config, recipe)) * batch,
         run: () => model.step(request()),

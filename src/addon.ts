@@ -97,6 +97,10 @@ export interface EncoderConfig {
   ptFeature: 'linear' | 'log';
   /** GeV */
   ptScale: number;
+  /** What eta is divided by, 4 where left out; the size of a jet where events are jets. */
+  etaScale?: number;
+  /** What phi is divided by where there are 7 features, rad; pi where left out. */
+  phiScale?: number;
   mask: 'hard' | 'continuous';
   width: number;
   heads: number;
@@ -137,10 +141,11 @@ export interface TokenRows {
   offsets: Int32Array;
 }
 
-/** The events at `index` and what their random numbers are keyed by, the places in `index` being part of it. */
+/** The events at `index` and what their random numbers are keyed by: `ids`, or without them the places in `index`, too. */
 export interface KeyedEvents {
   events: Columns;
   index: Int32Array;
+  ids?: Int32Array;
   seed: number;
   epoch: number;
   /** Of a rank's share: how many events stand before it in the batch of all ranks, and how many that has. */
@@ -245,6 +250,8 @@ export interface NativeScorer {
 export interface AugmentArgument {
   events: Columns;
   index?: Int32Array;
+  /** As in {@link KeyedEvents}. */
+  ids?: Int32Array;
   recipe: NativeRecipe;
   view: 0 | 1 | 2;
   seed: number;

@@ -166,10 +166,20 @@ Napi::TypedArrayOf<T> array_from(Napi::Env env, const std::vector<T>& data) {
   return array_from(env, data.data(), data.size());
 }
 
+// What the random numbers of events are keyed by: `ids`, one for each, or their places.
+inline std::vector<std::int32_t> keys_of(Napi::Object from, std::vector<std::int32_t> places) {
+  const Napi::Value value = from.Get("ids");
+  if (value.IsUndefined()) return places;
+  const auto ids = span_of<std::int32_t>(value, "ids");
+  if (ids.size != places.size())
+    fail(from.Env(), "ids has " + std::to_string(ids.size) + " entries for " + std::to_string(places.size()) + " events");
+  return {ids.data, ids.data + ids.size};
+}
+
 // The events {pt, eta, phi, kind, offsets} of a batch, or those at `index`, in that order. Every offset and kind that is
 // read is checked first. Column is the type of pt, eta and phi.
 template <class T, class Column = float>
-EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_out = nullptr) {
+EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* keys_out = nullptr) {
   const Napi::Env env = from.Env();
   const Napi::Object events = object_of(from.Get("events"), "events");
   const Napi::Value pt_value = events.Get("pt"), eta_value = events.Get("eta"), phi_value = events.Get("phi"),
@@ -222,13 +232,13 @@ EventColumns<T> events_of(Napi::Object from, std::vector<std::int32_t>* index_ou
     std::copy(phi.data + first, phi.data + last, out.phi.begin() + to);
     std::copy(kind.data + first, kind.data + last, out.kind.begin() + to);
   }
-  const auto wrong = std::find_if(out.kind.begin(), out.kind.end(), [](int kind) { return kind < 1 || kind > 4; });
+  const auto wrong = std::find_if(out.kind.begin(), out.kind.end(), [](int kind) { return kind < 1 || kind > kKinds; });
   if (wrong != out.kind.end()) {
     const auto after = std::upper_bound(out.offsets.begin(), out.offsets.end(), wrong - out.kind.begin());
     fail(env, "event " + std::to_string(index[after - out.offsets.begin() - 1]) + " has an object of class " +
                   std::to_string(*wrong));
   }
-  if (index_out != nullptr) *index_out = std::move(index);
+  if (keys_out != nullptr) *keys_out = keys_of(from, std::move(index));
   return out;
 }
 

@@ -83,19 +83,19 @@ class TypedTrainer : public AnyTrainer, public std::enable_shared_from_this<Type
   }
   void set_recipe(Napi::Value recipe) override { check(recipe.Env(), trainer_->set_recipe(recipe_of<T>(recipe))); }
 
-  // The key of an event is its place in the sample, so that the order of a batch changes no draw.
+  // The key of an event is its id or its place in the sample, so that the order of a batch changes no draw.
   static TrainBatch<T> batch_of(Napi::Object from) {
     TrainBatch<T> batch;
-    std::vector<std::int32_t> index;
-    batch.events = events_of<T>(from, &index);
-    batch.ids.assign(index.begin(), index.end());
+    std::vector<std::int32_t> keys;
+    batch.events = events_of<T>(from, &keys);
+    batch.ids.assign(keys.begin(), keys.end());
     batch.seed = seed_of(from);
     batch.epoch = word_of(from, "epoch");
     const bool share = !from.Get("total").IsUndefined();
-    if (index.empty() && !share) fail(from.Env(), "a step needs at least one event");
+    if (keys.empty() && !share) fail(from.Env(), "a step needs at least one event");
     if (share) {  // of a rank, which may have no event
-      batch.total = integer_of(from, "total", std::max(1.0, static_cast<double>(index.size())), 1 << 30);
-      batch.first = integer_of(from, "first", 0, batch.total - static_cast<double>(index.size()));
+      batch.total = integer_of(from, "total", std::max(1.0, static_cast<double>(keys.size())), 1 << 30);
+      batch.first = integer_of(from, "first", 0, batch.total - static_cast<double>(keys.size()));
     }
     return batch;
   }

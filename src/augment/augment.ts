@@ -20,8 +20,10 @@ export interface ViewKey {
   readonly seed: number;
   /** uint32 */
   readonly epoch: number;
-  /** Places of the events in the batch, in the order wanted; each is also the key of its event's numbers. */
+  /** Places of the events in the batch, in the order wanted. */
   readonly index?: Int32Array | undefined;
+  /** What the numbers of each event are keyed by; left out it is its place. */
+  readonly ids?: Int32Array | undefined;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface ViewKey {
  * const physical = augmentColumns(events, recipe, 1, { seed: 1, epoch: 0 });
  */
 export function augmentColumns(events: Columns, recipe: Recipe, view: 0 | 1 | 2, key: ViewKey): Columns {
-  const { seed, epoch, index } = key;
+  const { seed, epoch, index, ids } = key;
   const scenarios = readyScenarios(recipe, view);
   const total = events.offsets.length - 1;
   const choice = new Draws(seed, epoch, 0, 0);
@@ -44,18 +46,20 @@ export function augmentColumns(events: Columns, recipe: Recipe, view: 0 | 1 | 2,
   const event = new MutableEvent();
   const out = new EventBatchBuilder();
   const count = index ? index.length : total;
+  if (ids && ids.length !== count) throw new AnomalyClrError(`ids has ${ids.length} entries for ${count} events`);
   for (let i = 0; i < count; i++) {
     const e = index ? index[i] : i;
     if (e < 0 || e >= total) throw new AnomalyClrError(`index names event ${e} of ${total}`);
     event.load(events, e);
+    const id = ids ? ids[i] : e;
     let chosen = 0;
     if (scenarios.length > 1) {
-      choice.restart(e, streamId(Purpose.augment, view, 0));
+      choice.restart(id, streamId(Purpose.augment, view, 0));
       const unit = choice.uniform();
       while (scenarios[chosen].until < unit) chosen++;
     }
     for (const { augmentation, parameters, stream } of scenarios[chosen].steps) {
-      numbers.restart(e, stream);
+      numbers.restart(id, stream);
       augmentation.apply(event, parameters, numbers);
     }
     for (let o = 0; o < event.size; o++) out.addObject(event.pt[o], event.eta[o], event.phi[o], event.kind[o]);

@@ -22,13 +22,15 @@ export type ScorerConfig = Required<NativeScorerConfig>;
 /** One training step: which events, what their random numbers are keyed by, the learning rate. */
 export interface StepRequest {
   readonly events: Columns;
-  /** Places in `events`; also the key of each event's random numbers. */
+  /** Places in `events`. */
   readonly index: Int32Array;
+  /** What each event's random numbers are keyed by; left out it is its place. */
+  readonly ids?: Int32Array;
   readonly seed: number;
   readonly epoch: number;
   readonly rate: number;
-  /** What the next step will ask for of the same events, if it is known: its views are made beside this step. */
-  readonly next?: { readonly index: Int32Array; readonly epoch: number } | undefined;
+  /** What the next step will ask for, if it is known: its views are made beside this step. */
+  readonly next?: Omit<StepRequest, 'seed' | 'rate' | 'next'> | undefined;
 }
 
 /** This process's part in a training of several. */
@@ -110,6 +112,6 @@ export interface Engine {
     recipe: Recipe,
     view: 0 | 1 | 2,
     events: Columns,
-    key: { seed: number; epoch: number; index?: Int32Array },
+    key: { seed: number; epoch: number; index?: Int32Array; ids?: Int32Array },
   ): Promise<Columns>;
 }

@@ -28,12 +28,13 @@ function togetherOn(place: NativePlace, share?: RankShare): { group?: NativeGrou
 }
 
 /** A rank's events of a batch: those from n r / ranks up to n (r + 1) / ranks, as native/core/group.h has it. */
-function partOf<R extends { readonly index: Int32Array }>(request: R, share?: RankShare): R {
+function partOf<R extends { readonly index: Int32Array; readonly ids?: Int32Array }>(request: R, share?: RankShare): R {
   if (!share) return request;
-  const { length } = request.index;
-  const begin = (rank: number): number => Math.floor((length * rank) / share.ranks);
-  const first = begin(share.rank);
-  return { ...request, index: request.index.slice(first, begin(share.rank + 1)), first, total: length };
+  const { index, ids } = request;
+  const begin = (rank: number): number => Math.floor((index.length * rank) / share.ranks);
+  const [first, end] = [begin(share.rank), begin(share.rank + 1)];
+  const mine = { index: index.slice(first, end), ...(ids ? { ids: ids.slice(first, end) } : {}) };
+  return { ...request, ...mine, first, total: index.length };
 }
 
 /**
@@ -74,7 +75,7 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
             trainer.step({
               ...partOf(request, share),
               update: true,
-              ...(next ? { next: partOf({ ...request, ...next }, share) } : {}),
+              ...(next ? { next: partOf({ ...next, seed: request.seed }, share) } : {}),
             }),
           ),
         loss: async request =>
@@ -110,7 +111,7 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
     },
     prepare: async (preparation, x) =>
       preparation.matrix === undefined || x.length === 0 ? x : addon.prepare({ preparation, x }),
-    augment: (recipe, view, events, { seed, epoch, index }) =>
+    augment: (recipe, view, events, { seed, epoch, index, ids }) =>
       job(() =>
         addon.augment({
           events,
@@ -119,6 +120,7 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
           seed,
           epoch,
           ...(index ? { index } : {}),
+          ...(ids ? { ids } : {}),
           ...place,
         }),
       ),

@@ -239,12 +239,12 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
     'trainer.setRecipe': { good: samples.recipe, fields: recipeFields, run: a => trainer.setRecipe(a) },
     'trainer.step': {
       good: () => ({
-        events: samples.events(), index: Int32Array.of(4, 0, 2), seed: 1, epoch: 0, rate: 1e-3, update: true,
-        next: { events: samples.events(), index: Int32Array.of(1, 3), seed: 1, epoch: 0 },
+        events: samples.events(), index: Int32Array.of(4, 0, 2), ids: Int32Array.of(7, -1, 0), seed: 1, epoch: 0,
+        rate: 1e-3, update: true, next: { events: samples.events(), index: Int32Array.of(1, 3), seed: 1, epoch: 0 },
       }),
       fields: {
-        ...eventFields, index: array(Int32Array, 'some', true), seed, epoch: word, rate: number(0, 1e6), update: flag,
-        next: { ...object, optional: true }, ...below('next', { ...eventFields, seed, epoch: word }),
+        ...eventFields, index: array(Int32Array, 'exact'), ids: array(Int32Array, 'exact', true), seed, epoch: word,
+        rate: number(0, 1e6), update: flag, next: { ...object, optional: true }, ...below('next', { ...eventFields, seed, epoch: word }),
         'next.index': array(Int32Array, 'some', true),
       },
       run: a => trainer.step(a),

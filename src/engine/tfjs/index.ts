@@ -48,7 +48,7 @@ export async function tfjsEngine({ backend: wanted, kernels: asked, threads }: T
       ? native.losses().find(({ name }) => name === loss)?.usesAnomalous
       : pureLosses[loss]?.usesAnomalous; // prettier-ignore
 
-  const augment: Engine['augment'] = async (recipe, view, events, { seed, epoch, index }) =>
+  const augment: Engine['augment'] = async (recipe, view, events, { seed, epoch, index, ids }) =>
     native
       ? native.augment({
           events,
@@ -57,8 +57,9 @@ export async function tfjsEngine({ backend: wanted, kernels: asked, threads }: T
           seed,
           epoch,
           ...(index ? { index } : {}),
+          ...(ids ? { ids } : {}),
         })
-      : augmentColumns(events, resolveRecipe(recipe, catalogue), view, { seed, epoch, index });
+      : augmentColumns(events, resolveRecipe(recipe, catalogue), view, { seed, epoch, index, ids });
 
   return {
     name: 'tfjs',

@@ -36,7 +36,7 @@ export const paddingOf = ({ backend, kernels }: Pick<Surroundings, 'backend' | '
 export type MakeView = (
   view: 0 | 1 | 2,
   events: Columns,
-  key: { seed: number; epoch: number; index: Int32Array },
+  key: { seed: number; epoch: number; index: Int32Array; ids?: Int32Array },
 ) => Promise<Columns>;
 
 /** An encoder that learns by contrast on TensorFlow.js; all views of a batch go through it as one. */
@@ -71,7 +71,7 @@ export class TfjsTrainer implements ContrastiveModel {
   }
 
   async step({ rate, ...request }: StepRequest): Promise<StepResult> {
-    const { seed, epoch, index: ids } = request;
+    const { seed, epoch, index, ids = index } = request;
     return this.onViews(await this.viewsOf(request), rate, { seed, epoch, ids });
   }
 
@@ -116,10 +116,10 @@ export class TfjsTrainer implements ContrastiveModel {
     return { weights, x };
   }
 
-  private async viewsOf({ events, seed, epoch, index }: Omit<StepRequest, 'rate' | 'next'>): Promise<TokenRows[]> {
+  private async viewsOf({ events, ...key }: Omit<StepRequest, 'rate' | 'next'>): Promise<TokenRows[]> {
     const rows: TokenRows[] = [];
     for (const view of ([0, 1, 2] as const).slice(0, this.views))
-      rows.push(featureRows(this.config, await this.makeView(view, events, { seed, epoch, index })));
+      rows.push(featureRows(this.config, await this.makeView(view, events, key)));
     return rows;
   }
 
