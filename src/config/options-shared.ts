@@ -17,8 +17,8 @@ export const onBadEvent = choice({
 });
 export const schema = optional({
   group: 'Events and augmentations',
-  argument: 'file',
-  help: 'YAML or JSON file that says how the branches of the event files become objects',
+  argument: 'name|file',
+  help: 'how the branches of event files become objects: a schema that ships, or a YAML or JSON file',
 });
 /** How event files are read. */
 export const reading = {

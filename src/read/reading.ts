@@ -2,6 +2,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import type { OnBadEvent, Reading } from './index.js';
+import { loadSchema } from './schema/schema.js';
 
 /** The options of a command that say how its files are read. */
 export interface ReadingOptions {
@@ -18,11 +19,15 @@ export interface ReadingOptions {
  * @throws UsageError where the schema is none
  */
 export async function readingOf(
-  { onBadEvent, cache, cacheFolder }: ReadingOptions,
+  { onBadEvent, schema: source, cache, cacheFolder }: ReadingOptions,
   how: { readonly write: boolean },
 ): Promise<Reading> {
-  if (!cache) return { onBadEvent };
-  return { onBadEvent, cache: { folder: cacheFolder ?? userCacheFolder(), write: how.write } };
+  const schema = source === undefined ? undefined : await loadSchema(source);
+  return {
+    onBadEvent,
+    ...(schema ? { schema } : {}),
+    ...(cache ? { cache: { folder: cacheFolder ?? userCacheFolder(), write: how.write } } : {}),
+  };
 }
 
 /** Where packed copies lie if nothing else is said. */

@@ -11,10 +11,13 @@ export type Numbers =
   | BigInt64Array
   | BigUint64Array;
 
-/** One branch over some rows: flat values, and for a branch with a list per row where each row's begins. */
+/**
+ * One branch over some rows: flat values, and for a branch with a list per row where each row's begins. A table has
+ * `width` values for each entry, one after the other.
+ */
 export interface Column {
   readonly values: Numbers;
-  /** [rows + 1], from 0; left out where every row has one value. */
+  /** [rows + 1], from 0, in entries; left out where every row has one entry. */
   readonly offsets?: Int32Array;
 }
 
@@ -23,8 +26,10 @@ export interface BranchInfo {
   readonly name: string;
   /** Such as `float32`, `bool`, `int64`; for messages and `inspect`. */
   readonly type: string;
-  /** A list per row, of a length of its own or of `width`. */
+  /** A list per row, of a length of its own or of `length`. */
   readonly list: boolean;
+  /** Entries of each row's list, where all are known to have as many. */
+  readonly length?: number;
   /** For a table [rows, length, width] such as JetNet's particle features: how many numbers each object has. */
   readonly width?: number;
 }
