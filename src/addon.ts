@@ -98,9 +98,9 @@ export interface EncoderConfig {
   /** GeV */
   ptScale: number;
   /** What eta is divided by, 4 where left out; the size of a jet where events are jets. */
-  etaScale?: number;
+  etaScale?: number | undefined;
   /** What phi is divided by where there are 7 features, rad; pi where left out. */
-  phiScale?: number;
+  phiScale?: number | undefined;
   mask: 'hard' | 'continuous';
   width: number;
   heads: number;

@@ -15,7 +15,7 @@ struct Acceptance : ByObject<Acceptance, Drawn::kNothing, 0> {
        {"muon_eta", 2.1, 0, 10, "", "largest |eta| of muons"},
        {"jet_eta", 4.0, 0, 10, "", "largest |eta| of jets"}}};
 
-  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kMet; }
+  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kMet && kind != Kind::kConstituent; }
   template <class T>
   ACLR_LANE static bool each(Object<T>& o, const double* p) {
     const T threshold = o.kind == Kind::kJet ? T(p[1]) : T(p[0]);

@@ -18,6 +18,7 @@ struct AddObjects {
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
     const auto present = event.counts();
+    if (present[Kind::kConstituent] > 0) return;  // a jet's own constituents have no such company
     int count[3], most[3], total = 0, possible = 0;
     // places left in the event, one kept for a MET where there is none yet
     int left = kMaxObjects - event.size() - (present[Kind::kMet] == 0 ? 1 : 0);

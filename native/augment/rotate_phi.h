@@ -9,7 +9,7 @@ struct RotatePhi : ByObject<RotatePhi, Drawn::kPerEvent, 1> {
       "rotate_phi", Role::kPhysical, "turn the event about the beam by one uniform angle",
       "arXiv:2301.04660 sec. 3; the beams have no preferred azimuth", 0, {}};
 
-  ACLR_LANE static constexpr bool takes(Kind) { return true; }
+  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kConstituent; }
   template <class T, class Random>
   ACLR_LANE static T draw(const double*, Random& random) {
     return random.uniform(T(-kPi), T(kPi));

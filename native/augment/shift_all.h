@@ -9,7 +9,7 @@ struct ShiftAll : ByObject<ShiftAll, Drawn::kPerEvent, 1> {
       "shift_all", Role::kAnomalous, "multiply MET and the pt of every object by one factor", "arXiv:2301.04660 sec. 3", 2,
       {{"low", 1, 0.01, 100, "", "smallest factor"}, {"high", 5, 0.01, 100, "", "largest factor"}}};
 
-  ACLR_LANE static constexpr bool takes(Kind) { return true; }
+  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kConstituent; }
   template <class T, class Random>
   ACLR_LANE static T draw(const double* p, Random& random) {
     return random.uniform(T(p[0]), T(p[1]));

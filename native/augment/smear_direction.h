@@ -20,7 +20,7 @@ struct SmearDirection : ByObject<SmearDirection, Drawn::kPerObject, 2> {
     T eta, phi;
   };
 
-  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kMet; }
+  ACLR_LANE static constexpr bool takes(Kind kind) { return kind != Kind::kMet && kind != Kind::kConstituent; }
   template <class T, class Random>
   ACLR_LANE static Normals<T> draw(const double*, Random& random) {
     Normals<T> normals;

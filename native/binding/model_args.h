@@ -14,6 +14,8 @@ inline EncoderConfig encoder_config(Napi::Object from) {
   e.features.count = integer_of(from, "features", 7, 8);
   e.features.pt = is_second(from, "ptFeature", "linear", "log") ? PtFeature::kLog : PtFeature::kLinear;
   e.features.pt_scale = number_of(from, "ptScale", 1e-9, 1e9);
+  e.features.eta_scale = number_or(from, "etaScale", e.features.eta_scale, 1e-6, 1e6);
+  e.features.phi_scale = number_or(from, "phiScale", e.features.phi_scale, 1e-6, 1e6);
   e.mask = is_second(from, "mask", "hard", "continuous") ? Mask::kContinuous : Mask::kHard;
   e.width = integer_of(from, "width", 1, 4096);
   e.heads = integer_of(from, "heads", 1, 4096);

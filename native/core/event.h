@@ -11,7 +11,10 @@
 namespace aclr {
 
 // As wide as a float, so that vector loops need no conversion.
-enum class Kind : std::int32_t { kEmpty = 0, kMet = 1, kElectron = 2, kMuon = 3, kJet = 4 };
+// kConstituent is one of a jet's own: pt in GeV, eta and phi relative to the jet's axis. Such an event is a jet, and has no
+// objects of another kind.
+enum class Kind : std::int32_t { kEmpty = 0, kMet = 1, kElectron = 2, kMuon = 3, kJet = 4, kConstituent = 5 };
+inline constexpr int kKinds = 5;  // codes 1 .. kKinds
 inline constexpr Kind kVisibleKinds[] = {Kind::kElectron, Kind::kMuon, Kind::kJet};
 // The k-th of them, on a device too.
 ACLR_HD constexpr Kind visible_kind(int k) { return static_cast<Kind>(static_cast<int>(Kind::kElectron) + k); }
@@ -20,9 +23,14 @@ static_assert(visible_kind(1) == kVisibleKinds[1] && visible_kind(2) == kVisible
 // The most objects that an event may have: room for what augmentations add to the 19 of ADC2021.
 inline constexpr int kMaxObjects = 64;
 
-// How many of a kind ADC2021 keeps, and its selection: GeV and |eta|.
-ACLR_HD constexpr int capacity(Kind kind) { return kind == Kind::kMet ? 1 : kind == Kind::kJet ? 10 : 4; }
-ACLR_HD constexpr double min_pt(Kind kind) { return kind == Kind::kJet ? 15.0 : kind == Kind::kMet ? 0.0 : 3.0; }
+// How many of a kind ADC2021 keeps, and its selection: GeV and |eta|. Constituents have no limits but the room of an event;
+// their eta never nears the widest.
+ACLR_HD constexpr int capacity(Kind kind) {
+  return kind == Kind::kMet ? 1 : kind == Kind::kJet ? 10 : kind == Kind::kConstituent ? kMaxObjects : 4;
+}
+ACLR_HD constexpr double min_pt(Kind kind) {
+  return kind == Kind::kJet ? 15.0 : kind == Kind::kMet || kind == Kind::kConstituent ? 0.0 : 3.0;
+}
 template <class T = double>
 ACLR_LANE constexpr T max_abs_eta(Kind kind) {
   return math::select(kind == Kind::kElectron, T(3.0), math::select(kind == Kind::kMuon, T(2.1), T(4.0)));
@@ -48,7 +56,7 @@ class Event {
 
   // How many objects of each kind there are.
   struct Counts {
-    int of[5] = {};
+    int of[kKinds + 1] = {};
     ACLR_HD int operator[](Kind kind) const { return of[static_cast<int>(kind)]; }
   };
   ACLR_HD Counts counts() const {

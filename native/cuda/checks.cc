@@ -55,7 +55,7 @@ void check_encoder(const device::Encoder& e) {
          "the encoder's sizes do not lie within 1..4096, or its heads do not divide its width");
   demand(e.layers >= 0 && e.layers <= 64 && e.head_layers >= 0 && e.head_layers <= 16, "the encoder has too many layers");
   demand(e.keep_threshold >= 0 && e.keep_threshold < 256, "dropout must lie in [0, 1)");
-  demand(e.pt_scale > 0, "ptScale must be above 0");
+  demand(e.pt_scale > 0 && e.eta_scale > 0 && e.phi_scale > 0, "ptScale, etaScale and phiScale must be above 0");
   demand((e.layers == 0 || e.layer) && (e.head_layers == 0 || e.head), "the encoder's layers are missing");
   bool good = is(e.embedding, e.features, e.width, e.weights);
   for (int l = 0; l < e.layers; ++l)
@@ -124,7 +124,7 @@ void check_events(const device::Events& e) {
   check_offsets(e.offsets, e.count);
   const std::int32_t objects = e.offsets[e.count];
   demand(objects == 0 || (e.pt && e.eta && e.phi && e.kind), "columns of events are missing");
-  for (std::int32_t i = 0; i < objects; ++i) demand(e.kind[i] >= 1 && e.kind[i] <= 4, "an object has no class");
+  for (std::int32_t i = 0; i < objects; ++i) demand(e.kind[i] >= 1 && e.kind[i] <= kKinds, "an object has no class");
 }
 
 void check_batch(const device::Batch& b, int rank, int ranks) {

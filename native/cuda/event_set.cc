@@ -81,7 +81,7 @@ EventSet<R>::EventSet(Moves& moves)
 
 template <class R>
 void EventSet<R>::prepare(const device::Batch& batch, const DeviceRecipe* recipe, int first_view, int views,
-                          const FeatureShape& shape, cudaStream_t stream) {
+                          const FeatureConfig& config, cudaStream_t stream) {
   filled_ = false;
   ready_.wait();  // what was sent before may still be read from where this goes
   const device::Events& events = batch.events;
@@ -91,7 +91,7 @@ void EventSet<R>::prepare(const device::Batch& batch, const DeviceRecipe* recipe
   batch_ = events.count;
   views_ = views;
   stride_ = std::max(1, recipe ? std::min(most + kAdded, kMaxObjects) : most);
-  features_ = shape.features;
+  features_ = config.count;
   key_ = batch;
 
   R* columns = host_columns_.need(std::max<std::size_t>(3 * objects, 1));
@@ -117,20 +117,20 @@ void EventSet<R>::prepare(const device::Batch& batch, const DeviceRecipe* recipe
   else
     unpack_events<R>(batch_, stride_, pt, eta, phi, kind_.data(), offsets_.data(), pt_.data(), eta_.data(), phi_.data(),
                      kinds_.data(), objects_.data(), stream);
-  make_rows(shape, stream);
+  make_rows(config, stream);
   filled_ = true;
 }
 
 template <class R>
-void EventSet<R>::make_rows(const FeatureShape& shape, cudaStream_t stream) {
+void EventSet<R>::make_rows(const FeatureConfig& config, cudaStream_t stream) {
   const int events = views_ * batch_;
   capacity_ = bucket(std::max(1, events * stride_));
   x_.need(std::size_t(capacity_) * features_);
   row_event_.need(capacity_);
   row_offsets_.need(events + 1);
   const std::size_t scan_bytes = partial_bytes(2) + std::size_t(events + 1) * 2 * sizeof(std::int32_t);
-  featurise<R>({events, batch_, stride_, pt_.data(), eta_.data(), phi_.data(), kinds_.data(), objects_.data(), features_,
-                shape.pt_log, shape.pt_scale, capacity_, x_.data(), row_offsets_.data(), row_event_.data(), counts_.data(),
+  featurise<R>({events, batch_, stride_, pt_.data(), eta_.data(), phi_.data(), kinds_.data(), objects_.data(), config,
+                capacity_, x_.data(), row_offsets_.data(), row_event_.data(), counts_.data(),
                 {scan_.need(scan_bytes), scan_bytes}},
                stream);
   to_host(host_counts_.data(), counts_.data(), 1, stream);

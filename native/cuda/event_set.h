@@ -9,11 +9,9 @@
 
 namespace aclr::cuda {
 
-struct FeatureShape {
-  int features;
-  bool pt_log;
-  double pt_scale;  // GeV
-};
+inline FeatureConfig feature_config(const device::Encoder& e) {
+  return {e.features, e.pt_log ? PtFeature::kLog : PtFeature::kLinear, e.pt_scale, e.eta_scale, e.phi_scale};
+}
 
 // A recipe in device memory.
 class RecipeTables {
@@ -46,7 +44,7 @@ class EventSet {
 
   // Sends a batch and makes views first_view .. first_view + views - 1 of it, without a recipe the events themselves.
   // Returns before it is done; the caller's memory may go. Not to be called while the device still works on this set.
-  void prepare(const device::Batch& batch, const DeviceRecipe* recipe, int first_view, int views, const FeatureShape& shape,
+  void prepare(const device::Batch& batch, const DeviceRecipe* recipe, int first_view, int views, const FeatureConfig& config,
                cudaStream_t stream);
   // Rows of features made elsewhere, one set of tokens a view, in place of a batch.
   void prepare_rows(const device::Tokens* views, int count, int features, cudaStream_t stream);
@@ -74,7 +72,7 @@ class EventSet {
   Objects objects(cudaStream_t stream) const;
 
  private:
-  void make_rows(const FeatureShape& shape, cudaStream_t stream);
+  void make_rows(const FeatureConfig& config, cudaStream_t stream);
 
   int batch_ = 0, views_ = 0, stride_ = 0, features_ = 0, capacity_ = 0;
   bool filled_ = false;

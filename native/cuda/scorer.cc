@@ -31,7 +31,7 @@ class Scorer : public AnyScorer {
     if (config.encoder) {
       const device::Encoder& e = *config.encoder;
       encoder_ = std::make_unique<Encoder<S>>(e, bench_);
-      features_ = {e.features, e.pt_log != 0, e.pt_scale};
+      features_ = feature_config(e);
       send(weights_, static_cast<const R*>(config.encoder_weights), e.weights);
       if constexpr (!std::is_same_v<S, R>) copy_weights<S>(e.weights, weights_.data(), stored_.need(e.weights), stream_);
       // head layers after the representation are left out
@@ -174,7 +174,7 @@ class Scorer : public AnyScorer {
   Stack<R> stack_;
   int from_, inputs_, outputs_, levels_ = 0;
   bool prepares_;
-  FeatureShape features_{};
+  FeatureConfig features_;
   std::unique_ptr<Encoder<S>> encoder_;
   DeviceBuffer<R> weights_;
   DeviceBuffer<S> stored_;

@@ -91,7 +91,7 @@ class Trainer : public AnyTrainer {
         weights_{config.invariance, config.anomaly},
         temperature_(config.temperature),
         optimiser_(config.optimiser),
-        features_{config.encoder.features, config.encoder.pt_log != 0, config.encoder.pt_scale},
+        features_(feature_config(config.encoder)),
         learned_(bench_.moves, config.encoder.weights),
         tables_(bench_.moves),
         sets_{EventSet<R>(bench_.moves), EventSet<R>(bench_.moves)},
@@ -150,7 +150,7 @@ class Trainer : public AnyTrainer {
   device::StepResult step_on_views(const device::Tokens* views, int count, double rate, bool update) override {
     if (count < this->views()) throw Undefined{"this loss needs three views"};
     EventSet<R>& set = sets_[now_];
-    set.prepare_rows(views, this->views(), features_.features, side_);
+    set.prepare_rows(views, this->views(), features_.count, side_);
     device::Batch batch{};
     batch.events.count = batch.total = views[0].events;
     start(set, batch, rate, update, false);
@@ -169,23 +169,23 @@ class Trainer : public AnyTrainer {
     }
   }
   void reps(const device::Tokens& tokens, void* out) override {
-    sets_[now_].prepare_rows(&tokens, 1, features_.features, side_);
+    sets_[now_].prepare_rows(&tokens, 1, features_.count, side_);
     infer(sets_[now_], static_cast<R*>(out));
   }
   void gradients(const device::Tokens& given, const void* dreps, void* dweights, void* dx) override {
     EventSet<R>& set = sets_[now_];
-    set.prepare_rows(&given, 1, features_.features, side_);
+    set.prepare_rows(&given, 1, features_.count, side_);
     const Tokens tokens = set.tokens(stream_);
     const std::size_t numbers = std::size_t(tokens.events) * encoder_.rep_row();
     encoder_.reserve(tokens.rows.capacity, tokens.events, true, true);
     R *reps = reps_.need(numbers), *dr = dreps_.need(numbers);
-    R* dfeatures = dx_.need(std::size_t(tokens.rows.capacity) * features_.features);
+    R* dfeatures = dx_.need(std::size_t(tokens.rows.capacity) * features_.count);
     to_device(dr, static_cast<const R*>(dreps), numbers, stream_);
     set.pad(tokens, stream_);
     const TokenRows<R> rows{tokens, set.x()};
     encoder_.forward(learned_.weights(), rows, encoder_.shape().head_layers, true, nullptr, nullptr, reps, stream_);
     encoder_.backward(learned_.weights(), rows, nullptr, nullptr, dr, learned_.gradient.data(), dfeatures, stream_);
-    to_host(static_cast<R*>(dx), dfeatures, std::size_t(given.offsets[given.events]) * features_.features, stream_);
+    to_host(static_cast<R*>(dx), dfeatures, std::size_t(given.offsets[given.events]) * features_.count, stream_);
     fetch(dweights, learned_.gradient);
   }
 
@@ -289,7 +289,7 @@ class Trainer : public AnyTrainer {
   LossWeights weights_;
   double temperature_;
   device::Optimiser optimiser_;
-  FeatureShape features_;
+  FeatureConfig features_;
   Learned<S> learned_;
   RecipeTables tables_;
   std::array<EventSet<R>, 2> sets_;

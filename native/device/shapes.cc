@@ -42,6 +42,8 @@ EncoderShape::EncoderShape(const EncoderConfig& config, const std::vector<Weight
   plain_.features = config.features.count;
   plain_.pt_log = config.features.pt == PtFeature::kLog;
   plain_.pt_scale = config.features.pt_scale;
+  plain_.eta_scale = config.features.eta_scale;
+  plain_.phi_scale = config.features.phi_scale;
   plain_.continuous = config.mask == Mask::kContinuous;
   plain_.width = config.width;
   plain_.heads = config.heads;

@@ -10,7 +10,7 @@
 
 namespace aclr::device {
 
-inline constexpr std::uint32_t kAbi = 1;
+inline constexpr std::uint32_t kAbi = 2;
 
 // The one symbol of a device library: `const Api* anomalyclr_device_library(std::uint32_t abi)`, nullptr where it is of
 // another ABI number.
@@ -59,7 +59,7 @@ struct HeadLayer {
 // model/encoder.h says what it means.
 struct Encoder {
   std::int32_t features, pt_log;
-  double pt_scale;  // GeV
+  double pt_scale, eta_scale, phi_scale;  // GeV, 1, rad
   std::int32_t continuous, width, heads, layers, feed_forward, output, head_layers, head_norm;
   std::int32_t keep_threshold;  // dropout in 256ths
   Linear embedding;
@@ -126,7 +126,8 @@ struct ScorerConfig {
 
 // ---- what calls take ----------------------------------------------------------------------------------------------------
 
-// GeV, radians; kinds 1 MET, 2 electron, 3 muon, 4 jet; objects of event i are offsets[i] .. offsets[i + 1] - 1, at most 64.
+// GeV, radians; kinds 1 MET, 2 electron, 3 muon, 4 jet, 5 constituent; objects of event i are offsets[i] .. offsets[i + 1] - 1,
+// at most 64.
 struct Events {
   std::int32_t count;
   const void *pt, *eta, *phi;  // Real

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 namespace aclr {
 
 Status EncoderConfig::check() const {
   if (features.count != 7 && features.count != 8) return Status::invalid("features must be 7 or 8");
-  if (!(features.pt_scale > 0) || !std::isfinite(features.pt_scale)) return Status::invalid("ptScale must be above 0");
+  const std::pair<const char*, double> scales[] = {
+      {"ptScale", features.pt_scale}, {"etaScale", features.eta_scale}, {"phiScale", features.phi_scale}};
+  for (const auto& [name, scale] : scales)
+    if (!(scale > 0) || !std::isfinite(scale)) return Status::invalid(std::string(name) + " must be above 0");
   for (const int size : {width, heads, feed_forward, output})
     if (size < 1 || size > 4096) return Status::invalid("width, heads, feedForward and output must lie in 1..4096");
   if (width % heads != 0) return Status::invalid("width must be a multiple of heads");

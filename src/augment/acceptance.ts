@@ -22,7 +22,7 @@ export const acceptance: Augmentation = {
     let kept = 0;
     for (let i = 0; i < event.size; i++) {
       const kind = event.kind[i];
-      if (kind !== Kind.met) {
+      if (kind !== Kind.met && kind !== Kind.constituent) {
         const threshold = f(kind === Kind.jet ? p[1] : p[0]);
         const limit = f(kind === Kind.electron ? p[2] : kind === Kind.muon ? p[3] : p[4]);
         if (event.pt[i] < threshold || abs(event.eta[i]) > limit) continue;

@@ -31,6 +31,7 @@ export const addObjects: Augmentation = {
     ],
   },
   apply(event, p, numbers) {
+    if (event.count(Kind.constituent) > 0) return; // a jet's own constituents have no such company
     drawCounts(event, p, numbers);
     if (counts[0] + counts[1] + counts[2] === 0) return;
 

@@ -1,6 +1,6 @@
 import type { Columns } from '../addon.js';
 import { AnomalyClrError } from '../errors.js';
-import { kindNames, layout } from '../events/objects.js';
+import { Kind, layout } from '../events/objects.js';
 
 /** The most objects that an event may have: room for what augmentations add to the 19 of ADC2021. */
 export const mostObjects = 64;
@@ -8,14 +8,14 @@ export const mostObjects = 64;
 /** Class codes of what is not MET. */
 export const visibleKinds = [layout.electron.code, layout.muon.code, layout.jet.code] as const;
 
-const byCode = (limit: 'capacity' | 'minPt' | 'maxAbsEta') =>
-  Float32Array.from([0, ...kindNames.map(kind => layout[kind][limit])]);
-/** How many of a kind ADC2021 keeps, by class code, as the next two. */
-export const capacity = byCode('capacity');
+const byCode = (limit: 'capacity' | 'minPt' | 'maxAbsEta', ofConstituents: number) =>
+  Float32Array.of(0, ...(['met', 'electron', 'muon', 'jet'] as const).map(kind => layout[kind][limit]), ofConstituents);
+/** How many of a kind ADC2021 keeps, by class code, as the next two; constituents have no limits of their own. */
+export const capacity = byCode('capacity', mostObjects);
 /** Its threshold, GeV. */
-export const minPt = byCode('minPt');
+export const minPt = byCode('minPt', 0);
 /** Its range in eta. */
-export const maxAbsEta = byCode('maxAbsEta');
+export const maxAbsEta = byCode('maxAbsEta', 4);
 
 /** One event while it is worked on. Pt in GeV, phi in rad on [-pi, pi]; kinds are class codes. */
 export class MutableEvent {
@@ -34,7 +34,8 @@ export class MutableEvent {
       throw new AnomalyClrError(`event ${e} has ${end - first} objects, the most is ${mostObjects}`);
     this.size = 0;
     for (let o = first; o < end; o++) {
-      if (!(kind[o] >= 1 && kind[o] <= 4)) throw new AnomalyClrError(`event ${e} has an object of class ${kind[o]}`);
+      if (!(kind[o] >= 1 && kind[o] <= Kind.constituent))
+        throw new AnomalyClrError(`event ${e} has an object of class ${kind[o]}`);
       this.add(pt[o], eta[o], phi[o], kind[o]);
     }
   }

@@ -1,3 +1,4 @@
+import { Kind } from '../events/objects.js';
 import type { Augmentation } from './augmentation.js';
 import { wrapAngle } from './math.js';
 
@@ -15,6 +16,7 @@ export const rotatePhi: Augmentation = {
   },
   apply(event, _, numbers) {
     const shift = numbers.uniform(-pi, pi);
-    for (let i = 0; i < event.size; i++) event.phi[i] = wrapAngle(f(event.phi[i] + shift));
+    for (let i = 0; i < event.size; i++)
+      if (event.kind[i] !== Kind.constituent) event.phi[i] = wrapAngle(f(event.phi[i] + shift));
   },
 };

@@ -28,7 +28,8 @@ export const shiftPt: Augmentation = {
   },
   apply(event, p, numbers) {
     const factor = numbers.uniform(f(p[0]), f(p[1]));
-    for (let i = 0; i < event.size; i++) if (event.kind[i] !== Kind.met) event.pt[i] *= factor;
+    for (let i = 0; i < event.size; i++)
+      if (event.kind[i] !== Kind.met && event.kind[i] !== Kind.constituent) event.pt[i] *= factor;
   },
 };
 
@@ -43,6 +44,6 @@ export const shiftAll: Augmentation = {
   },
   apply(event, p, numbers) {
     const factor = numbers.uniform(f(p[0]), f(p[1]));
-    for (let i = 0; i < event.size; i++) event.pt[i] *= factor;
+    for (let i = 0; i < event.size; i++) if (event.kind[i] !== Kind.constituent) event.pt[i] *= factor;
   },
 };

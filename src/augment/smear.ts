@@ -27,7 +27,7 @@ export const smearDirection: Augmentation = {
     let kept = 0;
     for (let i = 0; i < event.size; i++) {
       const kind = event.kind[i];
-      if (kind !== Kind.met) {
+      if (kind !== Kind.met && kind !== Kind.constituent) {
         numbers.normals(normals);
         const steepness = f(f(event.pt[i] - edge) / softness);
         // exp overflows to infinity far above the edge, where the width is rightly 0

@@ -1,4 +1,5 @@
 import type { EncoderConfig } from '../addon.js';
+import { directionScales } from '../augment/features.js';
 import type { Graph } from './graph.js';
 import type { ObjectValues } from './model-objects.js';
 
@@ -22,22 +23,20 @@ export interface Rows {
 }
 
 /** The features of every slot, [batch, slots, features], as featureRows of augment/features.ts makes them. */
-export function addFeatures(
-  graph: Graph,
-  { features, ptFeature, ptScale }: EncoderConfig,
-  { pt, eta, phi, kinds }: ObjectValues,
-): string {
+export function addFeatures(graph: Graph, config: EncoderConfig, { pt, eta, phi, kinds }: ObjectValues): string {
   const n = graph.node.bind(graph);
+  const { features, ptFeature, ptScale } = config;
+  const { etaScale, phiScale } = directionScales(config);
   const log = ptFeature === 'log';
   const scaled = log ? n('Log', [n('Add', [pt, graph.scalar(1)], 'one_more')], 'log_pt') : pt;
   const factor = Math.fround(1 / Math.fround(log ? Math.log1p(Math.fround(ptScale)) : ptScale));
   const angles =
     features === 8
       ? [n('Sin', [phi], 'sin_phi'), n('Cos', [phi], 'cos_phi')]
-      : [n('Div', [phi, graph.scalar(Math.PI)], 'phi_share')];
+      : [n('Div', [phi, graph.scalar(phiScale)], 'phi_share')];
   const columns = [
     n('Mul', [scaled, graph.scalar(factor)], 'pt_scaled'),
-    n('Mul', [eta, graph.scalar(0.25)], 'eta_scaled'),
+    n('Mul', [eta, graph.scalar(1 / etaScale)], 'eta_scaled'),
     ...angles,
   ];
   const wide = columns.map(column =>

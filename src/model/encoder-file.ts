@@ -11,6 +11,8 @@ const encoderConfigSchema = z
     features: z.union([z.literal(7), z.literal(8)]),
     ptFeature: z.enum(['linear', 'log']),
     ptScale: z.number().gt(0),
+    etaScale: z.number().gt(0).optional(),
+    phiScale: z.number().gt(0).optional(),
     mask: z.enum(['hard', 'continuous']),
     width: size,
     heads: size,

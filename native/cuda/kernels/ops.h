@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "augment/augmentation.h"
+#include "core/features.h"
 #include "cuda/number.h"
 #include "loss/contrastive_loss.h"
 
@@ -345,9 +346,7 @@ struct Featurise {
   int events, batch, stride;
   const R *pt, *eta, *phi;
   const std::int32_t *kind, *objects;
-  int features;
-  bool pt_log;
-  double pt_scale;
+  FeatureConfig config;
   int capacity;           // rows of x and event
   R* x;                   // [capacity, features]
   std::int32_t *offsets, *event;  // [events + 1], [capacity]
