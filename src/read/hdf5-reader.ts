@@ -3,7 +3,8 @@ import path from 'node:path';
 import { AnomalyClrError } from '../errors.js';
 import { fileError, show } from '../files.js';
 import { hdf5Cause } from './hdf5-error.js';
-import { Hdf5Worker } from './hdf5-worker.js';
+import { hdf5Program } from './hdf5-worker.js';
+import { LibraryThread } from './library-thread.js';
 
 /** What an HDF5 dataset says of itself. */
 export interface DatasetInfo {
@@ -29,7 +30,7 @@ const maxChunkBytes = 2 ** 29;
 export class Hdf5Reader {
   private constructor(
     private readonly file: string,
-    private readonly worker: Hdf5Worker,
+    private readonly worker: LibraryThread,
     /** Names in the root group. */
     readonly names: readonly string[],
     private readonly datasets: ReadonlyMap<string, DatasetInfo>,
@@ -38,7 +39,7 @@ export class Hdf5Reader {
   /** Opens `file`, for its datasets `wanted`. */
   static async open(file: string, wanted: readonly string[]): Promise<Hdf5Reader> {
     const { size } = await statFile(file);
-    const worker = Hdf5Worker.take();
+    const worker = LibraryThread.take(hdf5Program);
     try {
       const { names, datasets } = (await worker
         .ask({ file: path.resolve(file), wanted })
@@ -51,7 +52,7 @@ export class Hdf5Reader {
         if (info) found.set(wanted[i], checkDataset(file, wanted[i], info, size));
       return new Hdf5Reader(file, worker, names, found);
     } catch (error) {
-      await Hdf5Worker.release(worker);
+      await LibraryThread.release(worker);
       throw error;
     }
   }
@@ -78,7 +79,7 @@ export class Hdf5Reader {
   }
 
   close(): Promise<void> {
-    return Hdf5Worker.release(this.worker);
+    return LibraryThread.release(this.worker);
   }
 }
 
