@@ -36,7 +36,7 @@ struct OpenFile {
   Status open_at(const std::string& file) {
     handle = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not be waited for
     if (handle < 0 || fstat(handle, &found) != 0) return failed(file, "cannot be opened");
-    if (!S_ISREG(found.st_mode)) return {Code::kInvalid, file + ": not a regular file"};
+    if (!S_ISREG(found.st_mode)) return {Code::kInvalidArgument, file + ": not a regular file"};
     return {};
   }
 

@@ -54,7 +54,7 @@ const byCall: Scenarios = Object.fromEntries(
     'trainer.setWeights', 'trainer.setState', 'trainer.setRecipe', 'trainer.step', 'trainer.stepOnViews',
     'trainer.embed', 'trainer.reps', 'trainer.gradients', 'autoencoder.setWeights', 'autoencoder.step',
     'autoencoder.score', 'autoencoder.gradients', 'new Scorer', 'prepare', 'scorer.score', 'scorer.scoreNow',
-    'scorer.embed', 'new Group', 'group.gather',
+    'scorer.embed', 'new Group', 'group.gather', 'new MappedFile', 'mappedFile.bytes',
   ].map(name => [`${name}: wrong types, lengths and ranges`, () => meet(calls()[name])]),
 ); // prettier-ignore
 
@@ -64,7 +64,7 @@ export const scenarios: Scenarios = {
     const addon = loadAddon();
     const methods = (type: { prototype: object }, prefix: string): string[] =>
       Object.getOwnPropertyNames(type.prototype)
-        .filter(name => !['constructor', 'layout', 'weights', 'state', 'dispose'].includes(name))
+        .filter(name => !['constructor', 'layout', 'weights', 'state', 'size', 'unchanged', 'dispose'].includes(name))
         .map(name => `${prefix}.${name}`);
     const functions = Object.keys(addon)
       // those of devices: device.ts
@@ -75,6 +75,7 @@ export const scenarios: Scenarios = {
       ...methods(addon.Trainer, 'trainer'),
       ...methods(addon.Autoencoder, 'autoencoder'),
       ...methods(addon.Scorer, 'scorer'),
+      ...methods(addon.MappedFile, 'mappedFile'),
       'group.gather', // the rest of it: group.ts
     ];
     assert.deepEqual(Object.keys(calls()).toSorted(), all.toSorted());
