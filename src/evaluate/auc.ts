@@ -1,10 +1,12 @@
 import type { Roc } from './roc.js';
 
 /** Area under the ROC curve, P(s > b) + P(s = b) / 2: the trapezoid area, exact in integers up to the last division. */
-export function auc({ fp, tp, background, signal }: Roc): number {
+export function auc(curve: Roc): number {
   let twiceArea = 0;
-  for (let i = 1; i < fp.length; i++) twiceArea += (fp[i] - fp[i - 1]) * (tp[i] + tp[i - 1]);
-  return twiceArea / (2 * background * signal);
+  curve.forEach((fp, tp, fpBefore, tpBefore) => {
+    twiceArea += (fp - fpBefore) * (tp + tpBefore);
+  });
+  return twiceArea / (2 * curve.background * curve.signal);
 }
 
 /**
@@ -13,20 +15,20 @@ export function auc({ fp, tp, background, signal }: Roc): number {
  * For each event its placement is the share of the other class that it beats, ties half; the variance is that of the
  * signal placements over n_s plus that of the background placements over n_b.
  *
+ * @param area - the curve's AUC, where it is known
  * @returns null with fewer than two events of a class
  */
-export function deLongError(curve: Roc): number | null {
-  const { fp, tp, background, signal } = curve;
+export function deLongError(curve: Roc, area = auc(curve)): number | null {
+  const { background, signal } = curve;
   if (background < 2 || signal < 2) return null;
-  const area = auc(curve);
   let [signalSquares, backgroundSquares] = [0, 0];
-  for (let i = 1; i < fp.length; i++) {
+  curve.forEach((fp, tp, fpBefore, tpBefore) => {
     // Events tied at this vertex share one placement; both kinds average to the AUC.
-    const ofSignal = 1 - (fp[i] + fp[i - 1]) / (2 * background);
-    const ofBackground = (tp[i] + tp[i - 1]) / (2 * signal);
-    signalSquares += (tp[i] - tp[i - 1]) * (ofSignal - area) ** 2;
-    backgroundSquares += (fp[i] - fp[i - 1]) * (ofBackground - area) ** 2;
-  }
+    const ofSignal = 1 - (fp + fpBefore) / (2 * background);
+    const ofBackground = (tp + tpBefore) / (2 * signal);
+    signalSquares += (tp - tpBefore) * (ofSignal - area) ** 2;
+    backgroundSquares += (fp - fpBefore) * (ofBackground - area) ** 2;
+  });
   return Math.sqrt(signalSquares / (signal - 1) / signal + backgroundSquares / (background - 1) / background);
 }
 

@@ -1,4 +1,4 @@
-import { lastVertexWithin, type Roc, vertexAt } from './roc.js';
+import type { Roc } from './roc.js';
 
 /** Points of a plot of 1/eps_b against eps_s, both along the curve: efficiency rises, rejection falls. */
 export interface CurvePoints {
@@ -19,7 +19,7 @@ export function curvePoints(curve: Roc, maximum = 400): CurvePoints {
   let last = 0;
   for (let k = 0; k < maximum; k++) {
     const count = Math.round(curve.background ** (maximum > 1 ? k / (maximum - 1) : 1));
-    const { fp, tpr } = vertexAt(curve, lastVertexWithin(curve, count));
+    const { fp, tpr } = curve.within(count);
     if (fp === last) continue;
     points.efficiency.push(tpr);
     points.rejection.push(curve.background / fp);

@@ -1,5 +1,5 @@
 import { auc, deLongError } from './auc.js';
-import { efficiencyAtFpr, firstVertexReaching, lastVertexWithin, rejectionAtEfficiency, type Roc } from './roc.js';
+import { efficiencyAtFpr, rejectionAtEfficiency, type Roc } from './roc.js';
 
 /** A figure with its 95 % interval. */
 export interface Interval {
@@ -35,9 +35,9 @@ export function wilson(count: number, total: number): [low: number, high: number
  * @returns null with fewer than two events of a class
  */
 export function aucInterval(curve: Roc): Interval | null {
-  const error = deLongError(curve);
-  if (error === null) return null;
   const value = auc(curve);
+  const error = deLongError(curve, value);
+  if (error === null) return null;
   if (value === 0 || value === 1) {
     const n = Math.min(curve.background, curve.signal);
     const [low, high] = wilson(value * n, n);
@@ -62,7 +62,7 @@ export function efficiencyInterval(curve: Roc, fpr: number): Interval | null {
   if (expected < MINIMUM_BACKGROUND - 1e-9) return null;
   const { tpr: value, tp } = efficiencyAtFpr(curve, fpr);
   const shift = Z95 * Math.sqrt(expected * (1 - fpr));
-  const at = (count: number) => curve.tp[lastVertexWithin(curve, count)] / curve.signal;
+  const at = (count: number) => curve.within(count).tpr;
   const [low, high] = quadrature(value, wilson(tp, curve.signal), [
     at(Math.floor(expected - shift)),
     at(Math.ceil(expected + shift)),
@@ -82,8 +82,7 @@ export function rejectionInterval(curve: Roc, efficiency: number): Interval | nu
   if (fp < MINIMUM_BACKGROUND) return null;
   const expected = efficiency * curve.signal;
   const shift = Z95 * Math.sqrt(expected * (1 - efficiency));
-  const logRate = (count: number) =>
-    Math.log(Math.max(0.5, curve.fp[firstVertexReaching(curve, count)]) / curve.background);
+  const logRate = (count: number) => Math.log(Math.max(0.5, curve.reaching(count).fp) / curve.background);
   const [wilsonLow, wilsonHigh] = wilson(fp, curve.background);
   const [low, high] = quadrature(
     Math.log(fpr),

@@ -8,23 +8,7 @@ export interface SortedScores {
   readonly ascending: Scores;
 }
 
-/**
- * The ROC curve as counts. Vertex i is what passes `score >= threshold[i]`; vertex 0 is "nothing passes", shown with
- * threshold +inf. One vertex per distinct score, thresholds falling, `fp` and `tp` never falling.
- */
-export interface Roc {
-  /** Number of background and signal events. */
-  readonly background: number;
-  readonly signal: number;
-  /** [vertices] */
-  readonly threshold: Float64Array;
-  /** Background events passing. [vertices] */
-  readonly fp: Int32Array;
-  /** Signal events passing. [vertices] */
-  readonly tp: Int32Array;
-}
-
-/** What a cut on the score keeps. */
+/** What a cut on the score keeps: one vertex of a ROC curve. */
 export interface WorkingPoint {
   readonly threshold: number;
   readonly fp: number;
@@ -35,8 +19,122 @@ export interface WorkingPoint {
   readonly tpr: number;
 }
 
+/** Every vertex of a ROC curve as columns. [vertices] each */
+interface Vertices {
+  readonly threshold: Float64Array;
+  /** Background events passing. */
+  readonly fp: Int32Array;
+  /** Signal events passing. */
+  readonly tp: Int32Array;
+}
+
 // f * n is a count that rounding may leave just below an integer.
 const COUNT_SLACK = 1e-9;
+
+/**
+ * The ROC curve as counts. A vertex is what passes `score >= threshold`; the first is "nothing passes", shown with
+ * threshold +inf. One vertex per distinct score, thresholds falling, `fp` and `tp` never falling.
+ *
+ * It holds the sorted scores alone and looks vertices up in them. The columns `threshold`, `fp` and `tp`, 16 bytes a
+ * vertex, are made when they are first asked for.
+ */
+export class Roc {
+  /** Number of background and signal events. */
+  readonly background: number;
+  readonly signal: number;
+  private columns: Vertices | undefined;
+
+  /** @param b, s - background and signal scores, rising */
+  constructor(
+    private readonly b: Scores,
+    private readonly s: Scores,
+  ) {
+    this.background = b.length;
+    this.signal = s.length;
+  }
+
+  get threshold(): Float64Array {
+    return this.vertices().threshold;
+  }
+  get fp(): Int32Array {
+    return this.vertices().fp;
+  }
+  get tp(): Int32Array {
+    return this.vertices().tp;
+  }
+
+  /** Visits every vertex but the first, with the counts of the one before it. */
+  forEach(visit: (fp: number, tp: number, fpBefore: number, tpBefore: number, threshold: number) => void): void {
+    const { b, s } = this;
+    let [i, j] = [b.length - 1, s.length - 1];
+    while (i >= 0 || j >= 0) {
+      const [fpBefore, tpBefore] = [b.length - 1 - i, s.length - 1 - j];
+      const t = j < 0 || (i >= 0 && b[i] > s[j]) ? b[i] : s[j];
+      while (i >= 0 && b[i] === t) i--;
+      while (j >= 0 && s[j] === t) j--;
+      visit(b.length - 1 - i, s.length - 1 - j, fpBefore, tpBefore, t);
+    }
+  }
+
+  /** The vertex of threshold `t`, a score of the curve; +inf without such a score is "nothing passes". */
+  at(t: number): WorkingPoint {
+    return this.point(t, this.b.length - countBelow(this.b, t), this.s.length - countBelow(this.s, t));
+  }
+
+  /** The last vertex that lets at most `count` background events pass: the largest efficiency at that price. */
+  within(count: number): WorkingPoint {
+    const { b, s } = this;
+    if (count >= b.length) return this.at(Math.min(b[0], s[0]));
+    return this.above(b[b.length - 1 - Math.max(0, count)]); // the first background score that must not pass
+  }
+
+  /** The first vertex that lets at least `count` signal events pass, or the last vertex where none does. */
+  reaching(count: number): WorkingPoint {
+    const { b, s } = this;
+    if (count <= 0) return this.point(Infinity, 0, 0);
+    return this.at(count > s.length ? Math.min(b[0], s[0]) : s[s.length - count]);
+  }
+
+  /** The vertex after one, undefined after the last. */
+  after({ fp, tp }: WorkingPoint): WorkingPoint | undefined {
+    const [i, j] = [this.b.length - 1 - fp, this.s.length - 1 - tp];
+    if (i < 0 && j < 0) return undefined;
+    return this.at(Math.max(i < 0 ? -Infinity : this.b[i], j < 0 ? -Infinity : this.s[j]));
+  }
+
+  /** The vertex before one; the first stays. */
+  before({ fp, tp, threshold }: WorkingPoint): WorkingPoint {
+    return fp === 0 && tp === 0 ? this.point(Infinity, 0, 0) : this.above(threshold);
+  }
+
+  /** The last vertex with a threshold above `t`. */
+  private above(t: number): WorkingPoint {
+    const [i, j] = [countUpTo(this.b, t), countUpTo(this.s, t)];
+    const threshold = Math.min(i < this.b.length ? this.b[i] : Infinity, j < this.s.length ? this.s[j] : Infinity);
+    return this.point(threshold, this.b.length - i, this.s.length - j);
+  }
+
+  private point(threshold: number, fp: number, tp: number): WorkingPoint {
+    return { threshold, fp, tp, fpr: fp / this.background, tpr: tp / this.signal };
+  }
+
+  private vertices(): Vertices {
+    if (this.columns) return this.columns;
+    const threshold = new Float64Array(this.b.length + this.s.length + 1);
+    const fp = new Int32Array(threshold.length);
+    const tp = new Int32Array(threshold.length);
+    threshold[0] = Infinity;
+    let count = 1;
+    this.forEach((b, s, _b, _s, t) => {
+      threshold[count] = t;
+      fp[count] = b;
+      tp[count] = s;
+      count++;
+    });
+    this.columns = { threshold: threshold.subarray(0, count), fp: fp.subarray(0, count), tp: tp.subarray(0, count) };
+    return this.columns;
+  }
+}
 
 /**
  * Sorts a copy of `scores`. Infinite scores are ordinary extreme values.
@@ -45,18 +143,20 @@ const COUNT_SLACK = 1e-9;
  * @throws AnomalyClrError on no scores, or on a NaN (named by its event)
  */
 export function sortScores(scores: Scores, what = 'scores'): SortedScores {
+  return sortInPlace(scores.slice(), what);
+}
+
+/** As {@link sortScores}, without a copy: for scores so many that two of each would not fit. */
+export function sortInPlace(scores: Scores, what = 'scores'): SortedScores {
   if (scores.length === 0) throw new AnomalyClrError(`no ${what}: a ROC curve needs background and signal events`);
-  const ascending = scores.slice().sort();
-  // Typed arrays sort NaN to the end.
-  if (Number.isNaN(ascending[ascending.length - 1]))
-    throw new AnomalyClrError(
-      `${what}: event ${scores.findIndex(Number.isNaN)} has the score NaN; find out why it could not be scored`,
-    );
-  return { ascending };
+  for (let event = 0; event < scores.length; event++)
+    if (Number.isNaN(scores[event]))
+      throw new AnomalyClrError(`${what}: event ${event} has the score NaN; find out why it could not be scored`);
+  return { ascending: scores.sort() };
 }
 
 /**
- * The ROC curve of scores, in O(n log n), or O(n) where they come sorted.
+ * The ROC curve of scores, in O(n log n), or at once where they come sorted.
  *
  * @throws AnomalyClrError on an empty class or a NaN
  * @example
@@ -64,56 +164,25 @@ export function sortScores(scores: Scores, what = 'scores'): SortedScores {
  * auc(curve); // 0.75
  */
 export function roc(background: Scores | SortedScores, signal: Scores | SortedScores): Roc {
-  const b = sorted(background, 'background scores');
-  const s = sorted(signal, 'signal scores');
-  const threshold = new Float64Array(b.length + s.length + 1);
-  const fp = new Int32Array(threshold.length);
-  const tp = new Int32Array(threshold.length);
-  threshold[0] = Infinity;
-  let [i, j, vertices] = [b.length - 1, s.length - 1, 1];
-  while (i >= 0 || j >= 0) {
-    const t = j < 0 || (i >= 0 && b[i] > s[j]) ? b[i] : s[j];
-    while (i >= 0 && b[i] === t) i--;
-    while (j >= 0 && s[j] === t) j--;
-    threshold[vertices] = t;
-    fp[vertices] = b.length - 1 - i;
-    tp[vertices] = s.length - 1 - j;
-    vertices++;
-  }
-  return {
-    background: b.length,
-    signal: s.length,
-    threshold: threshold.subarray(0, vertices),
-    fp: fp.subarray(0, vertices),
-    tp: tp.subarray(0, vertices),
-  };
+  return new Roc(sorted(background, 'background scores'), sorted(signal, 'signal scores'));
 }
 
 function sorted(scores: Scores | SortedScores, what: string): Scores {
   return 'ascending' in scores ? scores.ascending : sortScores(scores, what).ascending;
 }
 
-/** The working point of vertex `i`. */
-export function vertexAt(curve: Roc, i: number): WorkingPoint {
-  const { threshold, fp, tp, background, signal } = curve;
-  return { threshold: threshold[i], fp: fp[i], tp: tp[i], fpr: fp[i] / background, tpr: tp[i] / signal };
+/** How many of rising `values` are below `t`. */
+function countBelow(values: Scores, t: number): number {
+  return partition(values, v => v < t);
 }
 
-/** Last vertex that lets at most `count` background events pass: the largest efficiency at that price. */
-export function lastVertexWithin(curve: Roc, count: number): number {
-  return partition(curve.fp, fp => fp <= count) - 1;
-}
-
-/** First vertex that lets at least `count` signal events pass, or the last vertex where none does. */
-export function firstVertexReaching(curve: Roc, count: number): number {
-  return Math.min(
-    partition(curve.tp, tp => tp < count),
-    curve.tp.length - 1,
-  );
+/** How many of rising `values` are at most `t`. */
+function countUpTo(values: Scores, t: number): number {
+  return partition(values, v => v <= t);
 }
 
 /** How many leading entries of `values` satisfy a condition that, once false, stays false. */
-function partition(values: Int32Array, holds: (v: number) => boolean): number {
+export function partition(values: Scores, holds: (v: number) => boolean): number {
   let [low, high] = [0, values.length];
   while (low < high) {
     const mid = (low + high) >>> 1;
@@ -129,13 +198,12 @@ function partition(values: Int32Array, holds: (v: number) => boolean): number {
  */
 export function efficiencyAtFpr(curve: Roc, fpr: number): WorkingPoint & { linear: number } {
   checkFraction('background rate', fpr);
-  const { fp, tp, background, signal } = curve;
-  const wanted = fpr * background;
-  const i = lastVertexWithin(curve, Math.floor(wanted + COUNT_SLACK));
-  const step = vertexAt(curve, i);
-  if (i === fp.length - 1) return { ...step, linear: step.tpr };
-  const along = Math.max(0, wanted - fp[i]) / (fp[i + 1] - fp[i]);
-  return { ...step, linear: (tp[i] + along * (tp[i + 1] - tp[i])) / signal };
+  const wanted = fpr * curve.background;
+  const step = curve.within(Math.floor(wanted + COUNT_SLACK));
+  const next = curve.after(step);
+  if (!next) return { ...step, linear: step.tpr };
+  const along = Math.max(0, wanted - step.fp) / (next.fp - step.fp);
+  return { ...step, linear: (step.tp + along * (next.tp - step.tp)) / curve.signal };
 }
 
 /**
@@ -147,12 +215,12 @@ export function rejectionAtEfficiency(
   efficiency: number,
 ): WorkingPoint & { rejection: number; linear: number } {
   checkFraction('signal efficiency', efficiency);
-  const { fp, tp, background, signal } = curve;
-  const wanted = efficiency * signal;
-  const i = firstVertexReaching(curve, Math.ceil(wanted - COUNT_SLACK));
-  const step = vertexAt(curve, i);
-  const along = Math.min(1, (wanted - tp[i - 1]) / (tp[i] - tp[i - 1]));
-  const fpLinear = fp[i - 1] + along * (fp[i] - fp[i - 1]);
+  const { background } = curve;
+  const wanted = efficiency * curve.signal;
+  const step = curve.reaching(Math.ceil(wanted - COUNT_SLACK));
+  const last = curve.before(step);
+  const along = Math.min(1, (wanted - last.tp) / (step.tp - last.tp));
+  const fpLinear = last.fp + along * (step.fp - last.fp);
   return { ...step, rejection: background / step.fp, linear: background / fpLinear };
 }
 

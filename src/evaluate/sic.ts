@@ -1,4 +1,4 @@
-import { efficiencyAtFpr, type Roc, vertexAt, type WorkingPoint } from './roc.js';
+import { efficiencyAtFpr, type Roc, type WorkingPoint } from './roc.js';
 
 /**
  * Significance improvement eps_s / sqrt(eps_b): the factor by which a cut multiplies S / sqrt(B).
@@ -7,12 +7,12 @@ import { efficiencyAtFpr, type Roc, vertexAt, type WorkingPoint } from './roc.js
  */
 export function sicPerVertex(curve: Roc): Float64Array {
   const sic = new Float64Array(curve.fp.length);
-  for (let i = 0; i < sic.length; i++) sic[i] = sicOf(curve, i);
+  for (let i = 0; i < sic.length; i++) sic[i] = sicOf(curve, curve.fp[i], curve.tp[i]);
   return sic;
 }
 
-function sicOf({ fp, tp, background, signal }: Roc, i: number): number {
-  return fp[i] === 0 ? NaN : tp[i] / signal / Math.sqrt(fp[i] / background);
+function sicOf({ background, signal }: Roc, fp: number, tp: number): number {
+  return fp === 0 ? NaN : tp / signal / Math.sqrt(fp / background);
 }
 
 /**
@@ -21,13 +21,14 @@ function sicOf({ fp, tp, background, signal }: Roc, i: number): number {
  * @param minimumBackground background events that must pass; 10 gives a figure that a single event can't make
  */
 export function maximumSic(curve: Roc, minimumBackground = 1): (WorkingPoint & { sic: number }) | null {
-  let [best, at] = [-Infinity, -1];
-  for (let i = 0; i < curve.fp.length; i++) {
-    if (curve.fp[i] < Math.max(1, minimumBackground)) continue;
-    const sic = sicOf(curve, i);
-    if (sic > best) [best, at] = [sic, i];
-  }
-  return at < 0 ? null : { ...vertexAt(curve, at), sic: best };
+  let best = -Infinity;
+  let at: number | undefined;
+  curve.forEach((fp, tp, _fp, _tp, threshold) => {
+    if (fp < Math.max(1, minimumBackground)) return;
+    const sic = sicOf(curve, fp, tp);
+    if (sic > best) [best, at] = [sic, threshold];
+  });
+  return at === undefined ? null : { ...curve.at(at), sic: best };
 }
 
 /** Efficiency at background rate `fpr` (no interpolation) over sqrt(fpr). */

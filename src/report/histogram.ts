@@ -1,3 +1,5 @@
+import { partition, type Scores, type SortedScores } from '../evaluate/roc.js';
+
 /** A histogram of one method's scores, all series over the same bins. */
 export interface Spectrum {
   readonly method: string;
@@ -18,15 +20,16 @@ export interface Spectrum {
  * The bins reach from the lowest 0.05 % of the background to its highest 0.05 % or the highest 1 % of another sample;
  * events beyond count in the outermost bins.
  *
- * @param samples label and scores, the background first
+ * @param samples label and scores, the background first; sorted ones are not copied
  */
 export function spectrum(
   method: string,
-  samples: readonly { readonly label: string; readonly scores: Float32Array | Float64Array }[],
+  samples: readonly { readonly label: string; readonly scores: Scores | SortedScores }[],
   bins = 40,
 ): Spectrum {
-  const ordered = samples.map(s => s.scores.filter(Number.isFinite).sort()).filter(s => s.length > 0);
-  const at = (s: Float32Array | Float64Array, p: number) => s[Math.round(p * (s.length - 1))];
+  const all = samples.map(({ scores }) => ('ascending' in scores ? scores.ascending : scores.slice().sort()));
+  const ordered = all.map(finite).filter(s => s.length > 0);
+  const at = (s: Scores, p: number) => s[Math.round(p * (s.length - 1))];
   if (ordered.length === 0) ordered.push(Float64Array.of(0));
   const low = at(ordered[0], 0.0005);
   let high = Math.max(...ordered.map((s, i) => at(s, i === 0 ? 0.9995 : 0.99)));
@@ -35,7 +38,8 @@ export function spectrum(
   const [to, from] = log ? [Math.log10, (x: number) => 10 ** x] : [(x: number) => x, (x: number) => x];
   const [start, width] = [to(low), (to(high) - to(low)) / bins];
   const edges = Array.from({ length: bins + 1 }, (_, k) => from(start + k * width));
-  const series = samples.map(({ label, scores }) => {
+  const series = samples.map(({ label }, i) => {
+    const scores = all[i];
     const counts = new Float64Array(bins);
     for (const score of scores) {
       // A score of 0 or below has no logarithm: NaN or -inf, the lowest bin.
@@ -45,6 +49,14 @@ export function spectrum(
     return { label, events: scores.length, fraction: Array.from(counts, c => c / Math.max(1, scores.length)) };
   });
   return { method, log, edges, series };
+}
+
+/** The finite ones of rising scores, among which infinite ones and NaN stand at the ends. */
+function finite(ascending: Scores): Scores {
+  return ascending.subarray(
+    partition(ascending, v => v === -Infinity),
+    partition(ascending, v => v < Infinity),
+  );
 }
 
 /** Thins a series to at most `maximum` points by averaging neighbours. */
