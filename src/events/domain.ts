@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { EventBatch } from './event-batch.js';
 import { AnomalyClrError } from '../errors.js';
-import { type KindName, kindNames } from './objects.js';
+import { dataKind, dataKindNames, type DataKindName } from './data-kinds.js';
+import { Kind, type KindName, kindNames } from './objects.js';
 
 /** Probabilities at which a feature's quantiles are kept. */
 export const quantileProbabilities = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999] as const;
@@ -36,20 +37,39 @@ const kindSchema = z.strictObject({
   multiplicity: multiplicitySchema,
 });
 
-/** What `domain.json` holds: the boundaries and the shape of the features that training saw. */
-export const domainSchema = z.strictObject({
-  version: z.literal(1),
-  events: z.number().int().positive(),
-  /** Mean pT over all objects, GeV: the scale that the encoder's input is divided by. */
-  ptScale: z.number().positive(),
-  kinds: z.strictObject({ met: kindSchema, electron: kindSchema, muon: kindSchema, jet: kindSchema }),
-  /** Of all kinds together. */
-  multiplicity: multiplicitySchema,
-});
-
 export type FeatureSummary = z.infer<typeof featureSchema>;
 export type Multiplicity = z.infer<typeof multiplicitySchema>;
+export type KindDomain = z.infer<typeof kindSchema>;
+
+/** What `domain.json` holds: the boundaries and the shape of the features that training saw. */
+export const domainSchema = z
+  .strictObject({
+    version: z.literal(1),
+    /** What an event is; left out for collisions. */
+    data: z.enum(dataKindNames).optional(),
+    events: z.number().int().positive(),
+    /** Mean pT over all objects, GeV: the scale that the encoder's input is divided by. */
+    ptScale: z.number().positive(),
+    /** Those of the data kind, and no others: {@link kindsOf}. */
+    kinds: z.partialRecord(z.enum(kindNames), kindSchema) as z.ZodType<Record<string, KindDomain>>,
+    /** Of all kinds together. */
+    multiplicity: multiplicitySchema,
+  })
+  .superRefine(({ data, kinds }, context) => {
+    const wanted = dataKind(data).kinds;
+    for (const name of kindNames)
+      if (wanted.includes(name) !== Object.hasOwn(kinds, name))
+        context.addIssue({
+          code: 'custom',
+          path: ['kinds', name],
+          message: wanted.includes(name) ? 'is missing' : `is no kind of ${dataKind(data).words.many}`,
+        });
+  });
+
 export type Domain = z.infer<typeof domainSchema>;
+
+/** The kinds of object that events of the domain are made of, in the order of their codes. */
+export const kindsOf = ({ data }: Pick<Domain, 'data'>): readonly KindName[] => dataKind(data).kinds;
 
 /**
  * Minimum, maximum, mean, deviation and quantiles of a stream of numbers, in bounded memory.
@@ -157,9 +177,12 @@ const features = ['pt', 'eta', 'phi'] as const;
 const labels = { pt: 'pT', eta: 'eta', phi: 'phi' } as const;
 const units = { pt: ' GeV', eta: '', phi: ' rad' } as const;
 
-function perKind<T>(make: (name: KindName) => T): Record<KindName, T> {
-  return { met: make('met'), electron: make('electron'), muon: make('muon'), jet: make('jet') };
+function perKind<T>(kinds: readonly KindName[], make: (name: KindName) => T): Record<KindName, T> {
+  return Object.fromEntries(kinds.map(name => [name, make(name)])) as Record<KindName, T>;
 }
+
+/** Class codes count from 1; 0 is an empty slot. */
+const codes = kindNames.length + 1;
 
 /** Objects of event `event` by class code. */
 function countKinds(batch: EventBatch, event: number, perCode: Int32Array): void {
@@ -182,17 +205,23 @@ export class DomainBuilder {
   private events = 0;
   private ptSum = 0;
   private objects = 0;
-  private readonly kinds = perKind(() => ({
-    pt: new FeatureAccumulator('logarithmic'),
-    eta: new FeatureAccumulator('linear'),
-    phi: new FeatureAccumulator('linear'),
-    objects: 0,
-    multiplicity: new MultiplicityAccumulator(),
-  }));
+  private readonly kinds;
   private readonly multiplicity = new MultiplicityAccumulator();
 
+  /** @param data - what the events are */
+  constructor(private readonly data: DataKindName = 'event') {
+    this.kinds = perKind(dataKind(data).kinds, () => ({
+      pt: new FeatureAccumulator('logarithmic'),
+      eta: new FeatureAccumulator('linear'),
+      phi: new FeatureAccumulator('linear'),
+      objects: 0,
+      multiplicity: new MultiplicityAccumulator(),
+    }));
+  }
+
   add(batch: EventBatch): void {
-    const perCode = new Int32Array(kindNames.length + 1);
+    const perCode = new Int32Array(codes);
+    const names = dataKind(this.data).kinds;
     for (let e = 0; e < batch.count; e++) {
       for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++) {
         const kind = this.kinds[kindNames[batch.kind[o] - 1]];
@@ -201,7 +230,7 @@ export class DomainBuilder {
         this.ptSum += batch.pt[o];
       }
       countKinds(batch, e, perCode);
-      for (const [i, kind] of kindNames.entries()) this.kinds[kind].multiplicity.add(perCode[i + 1]);
+      for (const kind of names) this.kinds[kind].multiplicity.add(perCode[Kind[kind]]);
       const total = batch.offsets[e + 1] - batch.offsets[e];
       this.multiplicity.add(total);
       this.objects += total;
@@ -211,8 +240,9 @@ export class DomainBuilder {
 
   summary(): EventSummary {
     return {
+      ...(this.data === 'event' ? {} : { data: this.data }),
       events: this.events,
-      kinds: perKind(name => {
+      kinds: perKind(dataKind(this.data).kinds, name => {
         const { pt, eta, phi, objects, multiplicity } = this.kinds[name];
         return {
           objects,
@@ -239,14 +269,14 @@ export class DomainBuilder {
 /** Per event 1 where it lies within the domain, 0 where {@link outsideOf} names a boundary it crosses. [batch.count] */
 export function inDomain(domain: Domain, batch: EventBatch): Uint8Array {
   const { offsets, pt, eta, phi, kind } = batch;
-  const bounds = [...kindNames.map(name => domain.kinds[name].multiplicity), domain.multiplicity];
+  const bounds = kindsOf(domain).map(name => ({ code: Kind[name], ...domain.kinds[name].multiplicity }));
   const [pts, etas, phis] = features.map(feature => limitsOf(domain, feature));
   const inside = new Uint8Array(batch.count);
-  const perCode = new Int32Array(kindNames.length + 2); // last: of all kinds
+  const perCode = new Int32Array(codes);
   for (let e = 0; e < batch.count; e++) {
     perCode.fill(0);
-    perCode[kindNames.length + 1] = offsets[e + 1] - offsets[e];
-    let good = true;
+    const total = offsets[e + 1] - offsets[e];
+    let good = total >= domain.multiplicity.min && total <= domain.multiplicity.max;
     for (let o = offsets[e]; good && o < offsets[e + 1]; o++) {
       const k = kind[o];
       perCode[k]++;
@@ -259,16 +289,16 @@ export function inDomain(domain: Domain, batch: EventBatch): Uint8Array {
         phi[o] <= phis.max[k];
     }
     for (let i = 0; good && i < bounds.length; i++)
-      good = perCode[i + 1] >= bounds[i].min && perCode[i + 1] <= bounds[i].max;
+      good = perCode[bounds[i].code] >= bounds[i].min && perCode[bounds[i].code] <= bounds[i].max;
     inside[e] = good ? 1 : 0;
   }
   return inside;
 }
 
 /**
- * What a feature of a kind must lie within: the least and the greatest that was seen. Phi may be all round, since a circle
- * has no ends and where the outermost event of a sample lay is an accident. Null for a kind never seen, which shows in the
- * multiplicities.
+ * What a feature of a kind must lie within: the least and the greatest that was seen. Phi about the beam may be all round,
+ * since a circle has no ends and where the outermost event of a sample lay is an accident. Null for a kind never seen,
+ * which shows in the multiplicities.
  */
 export function boundaryOf(
   domain: Domain,
@@ -276,19 +306,22 @@ export function boundaryOf(
   feature: (typeof features)[number],
 ): { readonly min: number; readonly max: number } | null {
   const seen = domain.kinds[kind][feature];
-  return seen && feature === 'phi' ? { min: -pi32, max: pi32 } : seen;
+  return seen && feature === 'phi' && dataKind(domain.data).roundPhi ? { min: -pi32, max: pi32 } : seen;
 }
 
 /** As float32 has it, 9e-8 above pi. */
 const pi32 = Math.fround(Math.PI);
 
-/** The same by class code. */
+/** The same by class code; nothing lies within those of a kind that the data kind has not. */
 function limitsOf(domain: Domain, feature: (typeof features)[number]): { min: Float64Array; max: Float64Array } {
-  const seen = kindNames.map(name => boundaryOf(domain, name, feature));
-  return {
-    min: Float64Array.of(0, ...seen.map(summary => summary?.min ?? -Infinity)),
-    max: Float64Array.of(0, ...seen.map(summary => summary?.max ?? Infinity)),
-  };
+  const min = new Float64Array(codes).fill(Infinity);
+  const max = new Float64Array(codes).fill(-Infinity);
+  for (const name of kindsOf(domain)) {
+    const seen = boundaryOf(domain, name, feature);
+    min[Kind[name]] = seen?.min ?? -Infinity;
+    max[Kind[name]] = seen?.max ?? Infinity;
+  }
+  return { min, max };
 }
 
 /**
@@ -297,10 +330,15 @@ function limitsOf(domain: Domain, feature: (typeof features)[number]): { min: Fl
  */
 export function outsideOf(domain: Domain, batch: EventBatch, event: number): string[] {
   const crossed: string[] = [];
-  const perCode = new Int32Array(kindNames.length + 1);
+  const perCode = new Int32Array(codes);
+  const { kinds, words } = dataKind(domain.data);
   for (let o = batch.offsets[event]; o < batch.offsets[event + 1]; o++) {
     const kind = kindNames[batch.kind[o] - 1];
     const nth = ++perCode[batch.kind[o]];
+    if (!kinds.includes(kind)) {
+      crossed.push(`${kind} ${nth}: is no part of ${words.many}`);
+      continue;
+    }
     for (const feature of features) {
       const seen = boundaryOf(domain, kind, feature);
       const value = batch[feature][o];
@@ -309,9 +347,10 @@ export function outsideOf(domain: Domain, batch: EventBatch, event: number): str
       crossed.push(`${kind} ${nth}: ${labels[feature]} ${value}${units[feature]} is ${bound}`);
     }
   }
-  for (const [i, kind] of kindNames.entries())
-    checkCount(crossed, kind, perCode[i + 1], domain.kinds[kind].multiplicity);
-  checkCount(crossed, 'object', batch.offsets[event + 1] - batch.offsets[event], domain.multiplicity);
+  for (const kind of kinds) checkCount(crossed, kind, perCode[Kind[kind]], domain.kinds[kind].multiplicity);
+  // of a single kind all together are no more
+  if (kinds.length > 1)
+    checkCount(crossed, 'object', batch.offsets[event + 1] - batch.offsets[event], domain.multiplicity);
   return crossed;
 }
 

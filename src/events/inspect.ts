@@ -6,7 +6,7 @@ import {
   type Multiplicity,
 } from './domain.js';
 import type { EventBatch } from './event-batch.js';
-import { Kind, kindNames } from './objects.js';
+import { dataKind, type DataKindName } from './data-kinds.js';
 
 /** Problems told in full; the others are only counted. */
 const maxProblems = 20;
@@ -17,10 +17,12 @@ export interface Inspection extends EventSummary {
   /** Events in the file; `events` counts the valid ones. */
   readonly rows: number;
   readonly hasEventIds: boolean;
-  /** Scalar sum of the jets' pT per event, GeV; null without events. */
-  readonly ht: FeatureSummary | null;
-  /** Fraction of the valid events; 0 where there are none. */
-  readonly withoutJets: number;
+  /** Of collisions: scalar sum of the jets' pT per event, GeV; null without events. */
+  readonly ht?: FeatureSummary | null;
+  /** Of collisions: fraction of the valid events; 0 where there are none. */
+  readonly withoutJets?: number;
+  /** Of other data: the quantities of a whole event that its data kind has, GeV; null without events. */
+  readonly quantities?: Readonly<Record<string, FeatureSummary | null>>;
   /** Valid events without any object. */
   readonly empty: number;
   readonly problems: { readonly count: number; readonly messages: readonly string[] };
@@ -28,18 +30,24 @@ export interface Inspection extends EventSummary {
 
 /** Collects an {@link Inspection} from a stream of batches and problems, in bounded memory. */
 export class Inspector {
-  private readonly domain = new DomainBuilder();
-  private readonly ht = new FeatureAccumulator('logarithmic');
+  private readonly domain: DomainBuilder;
+  private readonly quantities;
   private readonly messages: string[] = [];
   private problems = 0;
 
+  /** @param data - what the events are */
+  constructor(private readonly data: DataKindName = 'event') {
+    this.domain = new DomainBuilder(data);
+    this.quantities = Object.entries(dataKind(data).quantities).map(([name, { of }]) => ({
+      name,
+      of,
+      spectrum: new FeatureAccumulator('logarithmic'),
+    }));
+  }
+
   add(batch: EventBatch): void {
     this.domain.add(batch);
-    for (let e = 0; e < batch.count; e++) {
-      let ht = 0;
-      for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++) if (batch.kind[o] === Kind.jet) ht += batch.pt[o];
-      this.ht.add(ht);
-    }
+    for (const { of, spectrum } of this.quantities) for (let e = 0; e < batch.count; e++) spectrum.add(of(batch, e));
   }
 
   problem(message: string): void {
@@ -52,31 +60,39 @@ export class Inspector {
     return {
       ...file,
       ...summary,
-      ht: this.ht.summary(),
-      withoutJets: summary.events > 0 ? (summary.kinds.jet.multiplicity.counts[0] ?? 0) / summary.events : 0,
+      ...this.wholeEvents(summary),
       empty: summary.multiplicity.counts[0] ?? 0,
       problems: { count: this.problems, messages: this.messages },
     };
+  }
+
+  private wholeEvents({ events, kinds }: EventSummary): Pick<Inspection, 'ht' | 'withoutJets' | 'quantities'> {
+    const found = Object.fromEntries(this.quantities.map(({ name, spectrum }) => [name, spectrum.summary()]));
+    if (this.data !== 'event') return { quantities: found };
+    return { ht: found['ht'], withoutJets: events > 0 ? (kinds['jet'].multiplicity.counts[0] ?? 0) / events : 0 };
   }
 }
 
 /** An inspection as text: head, spectra, multiplicities, problems. */
 export function formatInspection(result: Inspection): string {
-  const { file, rows, events, problems } = result;
+  const { file, rows, events, problems, withoutJets } = result;
+  const { many, object } = dataKind(result.data).words;
+  const without = `without any ${object} ${result.empty}`;
   const lines = [
     file,
-    `  ${rows} events, ${events} valid${result.hasEventIds ? ', with EvtId' : ''}`,
-    `  without jets ${percent(result.withoutJets)}, without any object ${result.empty}`,
+    `  ${rows} ${many}, ${events} valid${result.hasEventIds ? ', with EvtId' : ''}`,
+    `  ${withoutJets === undefined ? without : `without jets ${percent(withoutJets)}, ${without}`}`,
   ];
   if (events > 0) lines.push('', ...table(spectra(result)), '', ...table(multiplicities(result)));
-  lines.push('', problems.count === 0 ? '  no problems found' : `  ${problems.count} events with problems`);
+  lines.push('', problems.count === 0 ? '  no problems found' : `  ${problems.count} ${many} with problems`);
   for (const message of problems.messages) lines.push(`    ${message}`);
   if (problems.count > problems.messages.length)
     lines.push(`    and ${problems.count - problems.messages.length} more`);
   return lines.join('\n');
 }
 
-function spectra({ kinds, ht }: Inspection): string[][] {
+function spectra({ data, kinds, ht, quantities = { ht: ht ?? null } }: Inspection): string[][] {
+  const { kinds: names, quantities: known } = dataKind(data);
   const head = ['', 'objects', 'min', '1 %', 'median', '99 %', 'max', 'mean', 'std'];
   const row = (name: string, objects: string, feature: FeatureSummary | null) => {
     if (!feature) return [];
@@ -85,24 +101,23 @@ function spectra({ kinds, ht }: Inspection): string[][] {
   };
   return [
     head,
-    ...kindNames.flatMap(name => [
+    ...names.flatMap(name => [
       ...row(`${name} pT [GeV]`, String(kinds[name].objects), kinds[name].pt),
       ...(name === 'met' ? [] : row(`${name} eta`, '', kinds[name].eta)),
       ...row(`${name} phi [rad]`, '', kinds[name].phi),
     ]),
-    ...row('HT [GeV]', '', ht),
+    ...Object.entries(quantities).flatMap(([name, summary]) => row(known[name].label, '', summary)),
   ];
 }
 
-function multiplicities({ kinds, multiplicity, events }: Inspection): string[][] {
-  const all: [string, Multiplicity][] = [
-    ...kindNames.map((name): [string, Multiplicity] => [name, kinds[name].multiplicity]),
-    ['all', multiplicity],
-  ];
+function multiplicities({ data, kinds, multiplicity, events }: Inspection): string[][] {
+  const { kinds: names, words } = dataKind(data);
+  const all: [string, Multiplicity][] = names.map(name => [name, kinds[name].multiplicity]);
+  if (names.length > 1) all.push(['all', multiplicity]);
   const most = Math.max(...all.map(([, { max }]) => max));
   const share = (n: number | undefined) => (n ? percent(n / events) : '-');
   return [
-    ['per event', 'mean', ...Array.from({ length: most + 1 }, (_, n) => String(n))],
+    [`per ${words.one}`, 'mean', ...Array.from({ length: most + 1 }, (_, n) => String(n))],
     ...all.map(([name, { mean, counts }]) => [
       name,
       short(mean),

@@ -1,7 +1,13 @@
-/** The kinds of reconstructed object, with their class codes in the ADC2021 layout (0 is an empty slot). */
-export const Kind = { met: 1, electron: 2, muon: 3, jet: 4 } as const;
+/**
+ * The kinds of reconstructed object, with their class codes: 1 to 4 as in the ADC2021 layout (0 is an empty slot), 5 a
+ * constituent of a jet, its eta and phi relative to the jet's axis.
+ */
+export const Kind = { met: 1, electron: 2, muon: 3, jet: 4, constituent: 5 } as const;
 export type KindName = keyof typeof Kind;
-export const kindNames = ['met', 'electron', 'muon', 'jet'] as const satisfies readonly KindName[];
+/** In the order of their codes: the kind of code c is `kindNames[c - 1]`. */
+export const kindNames = ['met', 'electron', 'muon', 'jet', 'constituent'] as const satisfies readonly KindName[];
+/** Those of a collision in the ADC2021 layout. */
+export const eventKindNames = ['met', 'electron', 'muon', 'jet'] as const satisfies readonly KindName[];
 
 /**
  * Where each kind sits among the 19 slots of an ADC2021 event, and the selection of the public sample.

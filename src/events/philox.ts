@@ -120,19 +120,23 @@ export class Draws {
 const shuffleStream = 0x73687566;
 
 /**
- * The order of the events in one epoch: a permutation of 0 .. n - 1 by Fisher and Yates.
+ * The order of the events in one epoch, or in one part of it: a permutation of 0 .. n - 1 by Fisher and Yates.
  *
  * @param n number of events, below 2^31
  * @param seed as for {@link Draws}
+ * @param part uint32; the orders of different parts have nothing to do with each other
  * @returns [n]
  */
-export function shuffle(n: number, seed: number, epoch: number): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
-  const draws = new Draws(seed, epoch, 0, shuffleStream);
+export function shuffle(n: number, seed: number, epoch: number, part = 0): Int32Array {
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  const draws = new Draws(seed, epoch, part, shuffleStream);
   for (let i = n - 1; i > 0; i--) {
     // The product is exact below 2^53, that is for n < 2^21; past it, it is rounded but the quotient stays below i + 1.
     const j = Math.floor((draws.next() * (i + 1)) / 4294967296);
-    [order[i], order[j]] = [order[j], order[i]];
+    const here = order[i];
+    order[i] = order[j];
+    order[j] = here;
   }
   return order;
 }

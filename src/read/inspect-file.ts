@@ -10,7 +10,7 @@ import { type OnBadEvent, openEvents, readEvents } from './index.js';
 export async function inspectFile(file: string, onBadEvent: OnBadEvent): Promise<Inspection> {
   const source = await openEvents(file);
   await source.close();
-  const inspector = new Inspector();
+  const inspector = new Inspector(source.dataKind);
   const onSkip = (message: string) => inspector.problem(message);
   for await (const batch of readEvents(file, { onBadEvent, onSkip })) inspector.add(batch);
   return inspector.build({ file, rows: source.events, hasEventIds: source.hasEventIds });

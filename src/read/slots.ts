@@ -1,9 +1,10 @@
 import { AnomalyClrError } from '../errors.js';
 import type { EventBatch } from '../events/event-batch.js';
-import { Kind, type KindName, kindNames, layout } from '../events/objects.js';
+import { eventKindNames, Kind, layout } from '../events/objects.js';
 import type { BadEvent, DecodedEvents } from './event-file.js';
 
 const { slots } = layout;
+type EventKindName = (typeof eventKindNames)[number];
 /** Values in one padded event: 19 slots of pT [GeV], eta, phi [rad], class. */
 export const valuesPerEvent = slots * 4;
 
@@ -15,8 +16,8 @@ const phiSlack = 1e-4;
 /** pi as float32 has it (9e-8 above pi), so that values already at the edge stay bit for bit. */
 const pi32 = Math.fround(Math.PI);
 
-const kindOfSlot: readonly KindName[] = Array.from({ length: slots }, (_, slot) => {
-  const kind = kindNames.findLast(k => slot >= layout[k].firstSlot);
+const kindOfSlot: readonly EventKindName[] = Array.from({ length: slots }, (_, slot) => {
+  const kind = eventKindNames.findLast(k => slot >= layout[k].firstSlot);
   if (!kind) throw new Error(`slot ${slot} belongs to no kind`);
   return kind;
 });
@@ -128,7 +129,7 @@ function decodeEvent(
   return place;
 }
 
-function objectProblem(kind: KindName, pt: number, eta: number, phi: number, code: number): string | undefined {
+function objectProblem(kind: EventKindName, pt: number, eta: number, phi: number, code: number): string | undefined {
   if (!Number.isFinite(pt)) return `pT is ${pt}`;
   if (!Number.isFinite(eta)) return `eta is ${eta}`;
   if (!Number.isFinite(phi)) return `phi is ${phi}`;
@@ -151,12 +152,12 @@ function objectProblem(kind: KindName, pt: number, eta: number, phi: number, cod
  */
 export function encodeSlots(batch: EventBatch): Float32Array {
   const values = new Float32Array(batch.count * valuesPerEvent);
-  const used = new Uint8Array(kindNames.length + 1);
+  const used = new Uint8Array(eventKindNames.length + 1);
   for (let e = 0; e < batch.count; e++) {
     used.fill(0);
     for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++) {
       const code = batch.kind[o];
-      const kind = kindNames[code - 1];
+      const kind = eventKindNames[code - 1];
       if (kind === undefined) throw new AnomalyClrError(`event ${batch.rows[e]}: object of unknown class ${code}`);
       const { firstSlot, capacity } = layout[kind];
       if (used[code] === capacity)

@@ -52,7 +52,8 @@ function allowed({ from, to, typeOnly }: Import): boolean {
     return (
       plain.includes(used) ||
       used === 'errors' ||
-      (used === 'events' && (typeOnly || ['src/events/objects.ts', 'src/events/domain.ts'].includes(to)))
+      (used === 'events' &&
+        (typeOnly || ['src/events/objects.ts', 'src/events/domain.ts', 'src/events/data-kinds.ts'].includes(to)))
     );
   if (plain.includes(used)) return layer(user) >= layer('engine');
   if (layer(used) < 0 || layer(user) < 0) return false;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import h5wasm from 'h5wasm/node';
 import { type EventBatch, EventBatchBuilder } from '../../src/events/event-batch.js';
-import { Kind, kindNames, layout } from '../../src/events/objects.js';
+import { eventKindNames, Kind, layout } from '../../src/events/objects.js';
 import { type OnBadEvent, readEvents } from '../../src/read/index.js';
 
 /** A folder for the files of one test file, removed after it. */
@@ -72,7 +72,7 @@ const float32 = (min: number, max: number) => fc.float({ min: Math.fround(min), 
 
 /** Any valid batch: every multiplicity that the layout has room for, events without objects included. */
 export function anyBatch(maxEvents: number): fc.Arbitrary<EventBatch> {
-  const objects = kindNames.map(name =>
+  const objects = eventKindNames.map(name =>
     fc.array(fc.tuple(float32(0.001, 13999), float32(-10, 10), float32(-Math.PI, Math.PI)), {
       maxLength: layout[name].capacity,
     }),
@@ -83,7 +83,7 @@ export function anyBatch(maxEvents: number): fc.Arbitrary<EventBatch> {
   return fc.tuple(events, fc.boolean()).map(([list, withIds]) => {
     const builder = new EventBatchBuilder();
     for (const [row, [kinds, id]] of list.entries()) {
-      for (const [k, name] of kindNames.entries())
+      for (const [k, name] of eventKindNames.entries())
         for (const [pt, eta, phi] of kinds[k].toSorted((a, b) => b[0] - a[0]))
           builder.addObject(pt, name === 'met' ? 0 : eta, phi, Kind[name]);
       builder.endEvent(row, withIds ? id : undefined);

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EventBatch } from '../../src/events/event-batch.js';
-import { Kind, layout, kindNames } from '../../src/events/objects.js';
+import { Kind, layout, eventKindNames } from '../../src/events/objects.js';
 import { readAll } from '../../src/read/index.js';
 
 const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../sample');
@@ -13,7 +13,7 @@ test('the sample holds what its README says, within the selection of the layout'
   for (const name of readdirSync(folder).filter(file => file.endsWith('.h5'))) {
     const batch = await sample(name);
     events[name] = batch.count;
-    for (const kind of kindNames) {
+    for (const kind of eventKindNames) {
       const { minPt, maxAbsEta } = layout[kind];
       const outside = batch.pt.findIndex(
         (pt, o) => batch.kind[o] === Kind[kind] && !(pt >= minPt && Math.abs(batch.eta[o]) <= maxAbsEta),

@@ -5,7 +5,7 @@ import { parseOptions } from '../../src/config/parse.js';
 import { openEngine } from '../../src/engine/index.js';
 import { AnomalyClrError } from '../../src/errors.js';
 import type { EventBatch } from '../../src/events/event-batch.js';
-import { kindNames, layout } from '../../src/events/objects.js';
+import { eventKindNames, layout } from '../../src/events/objects.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
 import type { EventScorer } from '../../src/score/event-scorer.js';
 import { scoreFiles, type ScoreRequest, type ScoreSummary } from '../../src/score/score-files.js';
@@ -131,7 +131,7 @@ describe('events outside the training domain', () => {
       const seen = [0, 0, 0, 0, 0];
       for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++) {
         const code = batch.kind[o];
-        const slot = layout[kindNames[code - 1]].firstSlot + seen[code]++;
+        const slot = layout[eventKindNames[code - 1]].firstSlot + seen[code]++;
         values.set([batch.pt[o], batch.eta[o], batch.phi[o], code], (e * 19 + slot) * 4);
       }
     }
