@@ -1,5 +1,6 @@
 import type { DataKindName } from '../events/data-kinds.js';
 import type { EventBatch } from '../events/event-batch.js';
+import type { SchemaReport } from './schema/report.js';
 import type { EventSchema } from './schema/schema.js';
 
 /** An open file of events. Events are addressed by row, so any stretch can be read without those before it. */
@@ -13,6 +14,8 @@ export interface EventFile {
   readonly stride: number;
   /** Reads the rows `from` to `to - 1`: the valid events, and one message for each of the others. */
   read(from: number, to: number): Promise<DecodedEvents>;
+  /** Where a schema makes the events: what it did to all rows read so far. */
+  schemaReport?(): SchemaReport;
   close(): Promise<void>;
 }
 
