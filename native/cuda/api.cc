@@ -305,7 +305,7 @@ void augment_views(const device::Recipe& recipe, int view, const device::Batch& 
   tables.set(recipe, stream);
   EventSet<R> set(moves);
   const DeviceRecipe on_device = tables.recipe();
-  set.prepare(batch, &on_device, view, 1, {7, false, 1}, stream);
+  set.prepare(batch, &on_device, view, 1, FeatureConfig{}, stream);
   const auto objects = set.objects(stream);
   R* to[] = {static_cast<R*>(pt), static_cast<R*>(eta), static_cast<R*>(phi)};
   std::size_t at = 0;
