@@ -1,7 +1,8 @@
 import type { Domain, FeatureSummary, Multiplicity } from '../events/domain.js';
-import { boundaryOf, quantileProbabilities } from '../events/domain.js';
+import { dataKind } from '../events/data-kinds.js';
+import { boundaryOf, kindsOf, quantileProbabilities } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
-import { type KindName, kindNames } from '../events/objects.js';
+import { Kind, type KindName, kindNames } from '../events/objects.js';
 import { kolmogorovSmirnov, populationStability, stabilityNoise } from './drift-statistics.js';
 
 /**
@@ -111,16 +112,22 @@ interface CountPart {
 export class DriftAccumulator {
   private events = 0;
   private invalid = 0;
-  /** By kind code, then quantity; undefined for what the training never saw, and for the eta of MET, which has none. */
+  /** By place of the kind, then quantity; undefined for what the training never saw, and for the eta of MET, which has none. */
   private readonly continuous: (ContinuousPart | undefined)[] = [];
-  /** By kind code - 1, then of all kinds. */
+  /** By place of the kind, then of all kinds, where there are several. */
   private readonly multiplicities: CountPart[] = [];
   private readonly counters: Float64Array;
-  private readonly perCode = new Int32Array(kindNames.length + 1);
+  private readonly kinds: readonly KindName[];
+  /** Place of a kind among those of the data by its class code; -1 for what is none of them. */
+  private readonly placeOf = new Int32Array(kindNames.length + 1).fill(-1);
+  private readonly perPlace: Int32Array;
 
   constructor(private readonly domain: Domain) {
     let at = 0;
-    for (const kind of kindNames)
+    const kinds = (this.kinds = kindsOf(domain));
+    this.perPlace = new Int32Array(kinds.length);
+    for (const [place, kind] of kinds.entries()) this.placeOf[Kind[kind]] = place;
+    for (const kind of kinds)
       for (const quantity of quantities) {
         const seen = domain.kinds[kind][quantity];
         const boundary = boundaryOf(domain, kind, quantity);
@@ -132,7 +139,7 @@ export class DriftAccumulator {
         this.continuous.push({ kind, quantity, seen, boundary, knots, shares, at });
         at += knots.length + 3;
       }
-    for (const kind of [...kindNames, 'event'] as const) {
+    for (const kind of kinds.length > 1 ? ([...kinds, 'event'] as const) : kinds) {
       const seen = kind === 'event' ? domain.multiplicity : domain.kinds[kind].multiplicity;
       this.multiplicities.push({ kind, seen, at });
       at += seen.max + 2;
@@ -142,7 +149,7 @@ export class DriftAccumulator {
 
   add(batch: EventBatch): void {
     for (let e = 0; e < batch.count; e++) {
-      this.perCode.fill(0);
+      this.perPlace.fill(0);
       for (let o = batch.offsets[e]; o < batch.offsets[e + 1]; o++)
         this.addObject(batch.pt[o], batch.eta[o], batch.phi[o], batch.kind[o]);
       this.endEvent();
@@ -156,7 +163,7 @@ export class DriftAccumulator {
    */
   addPadded(objects: Float32Array, events: number, slots: number, from = 0, stride = 1): void {
     for (let e = from; e < events; e += stride) {
-      this.perCode.fill(0);
+      this.perPlace.fill(0);
       for (let o = e * slots * 4; o < (e + 1) * slots * 4; o += 4)
         if (objects[o + 3] !== 0) this.addObject(objects[o], objects[o + 1], objects[o + 2], objects[o + 3]);
       this.endEvent();
@@ -165,12 +172,13 @@ export class DriftAccumulator {
 
   private addObject(pt: number, eta: number, phi: number, code: number): void {
     const finite = Number.isFinite(pt + eta + phi);
-    if (!finite || !(code >= 1 && code <= kindNames.length) || !Number.isInteger(code)) {
+    const place = this.placeOf[code] ?? -1; // no code that is not whole is there
+    if (!finite || place < 0) {
       this.invalid += 1;
       return;
     }
-    this.perCode[code] += 1;
-    const first = (code - 1) * quantities.length;
+    this.perPlace[place] += 1;
+    const first = place * quantities.length;
     this.count(this.continuous[first], pt);
     this.count(this.continuous[first + 1], eta);
     this.count(this.continuous[first + 2], phi);
@@ -194,7 +202,7 @@ export class DriftAccumulator {
     let total = 0;
     for (let k = 0; k < this.multiplicities.length; k++) {
       const { at, seen } = this.multiplicities[k];
-      const objects = k < kindNames.length ? this.perCode[k + 1] : total;
+      const objects = k < this.kinds.length ? this.perPlace[k] : total;
       total += objects;
       this.counters[at + Math.min(objects, seen.max + 1)] += 1;
     }
@@ -214,7 +222,7 @@ export class DriftAccumulator {
   snapshot(): Drift {
     const features = this.multiplicities.flatMap((part, k) => {
       const ofKind = this.continuous.slice(k * quantities.length, (k + 1) * quantities.length);
-      const withKind = this.events - (k < kindNames.length ? this.counters[part.at] : 0);
+      const withKind = this.events - (k < this.kinds.length ? this.counters[part.at] : 0);
       return [
         ...ofKind.filter(one => one !== undefined).map(one => this.compareContinuous(one, withKind)),
         this.compareCounts(part),
@@ -269,8 +277,9 @@ export class DriftAccumulator {
     }
     const outside = counts.reduce((all, count, n) => (n < seen.min || n > seen.max ? all + count : all), 0);
     const bounds = countBins(seen, training);
+    const { one } = dataKind(this.domain.data).words;
     return {
-      feature: kind === 'event' ? 'objects per event' : `${kind === 'met' ? 'MET' : `${kind}s`} per event`,
+      feature: kind === 'event' ? `objects per ${one}` : `${kind === 'met' ? 'MET' : `${kind}s`} per ${one}`,
       kind,
       quantity: 'count',
       training,

@@ -29,7 +29,9 @@ export interface DataKind {
   /** Their values for event `e`, in the order of `cuts`: larger is more anomalous. */
   readonly cutsOf: (batch: EventBatch, e: number) => readonly number[];
   /** Quantities of a whole event, in GeV, whose spectra `inspect` shows. */
-  readonly quantities: Readonly<Record<string, { readonly label: string; of(batch: EventBatch, e: number): number }>>;
+  readonly quantities: Readonly<
+    Record<string, { readonly label: string; readonly of: (batch: EventBatch, e: number) => number }>
+  >;
   /** Selection of the training files, in words, for the card of a bundle. */
   readonly selection: readonly string[];
 }

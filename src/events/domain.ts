@@ -41,6 +41,8 @@ export type FeatureSummary = z.infer<typeof featureSchema>;
 export type Multiplicity = z.infer<typeof multiplicitySchema>;
 export type KindDomain = z.infer<typeof kindSchema>;
 
+const kindsSchema: z.ZodType<Record<string, KindDomain>> = z.partialRecord(z.enum(kindNames), kindSchema);
+
 /** What `domain.json` holds: the boundaries and the shape of the features that training saw. */
 export const domainSchema = z
   .strictObject({
@@ -51,7 +53,7 @@ export const domainSchema = z
     /** Mean pT over all objects, GeV: the scale that the encoder's input is divided by. */
     ptScale: z.number().positive(),
     /** Those of the data kind, and no others: {@link kindsOf}. */
-    kinds: z.partialRecord(z.enum(kindNames), kindSchema) as z.ZodType<Record<string, KindDomain>>,
+    kinds: kindsSchema,
     /** Of all kinds together. */
     multiplicity: multiplicitySchema,
   })

@@ -1,3 +1,4 @@
+import { dataKind } from '../events/data-kinds.js';
 import type { ReportData } from './data.js';
 import { number, type Section } from './html.js';
 import { readableDate, writePage } from './page.js';
@@ -33,7 +34,8 @@ const sections: readonly ((data: ReportData) => Section | null)[] = [
  */
 export function writeReport(data: ReportData): string {
   const { version, date } = data.provenance;
-  const events = data.evaluation ? ` · ${number(data.evaluation.background.events)} background events` : '';
+  const { many } = dataKind(data.domain?.data).words;
+  const events = data.evaluation ? ` · ${number(data.evaluation.background.events)} background ${many}` : '';
   const title = `Anomaly detection with ${data.method}`;
   return writePage({
     title,

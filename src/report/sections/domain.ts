@@ -1,5 +1,5 @@
+import { dataKind } from '../../events/data-kinds.js';
 import { type FeatureSummary, quantileProbabilities } from '../../events/domain.js';
-import { kindNames } from '../../events/objects.js';
 import { axis, chart, line } from '../chart.js';
 import type { ReportData } from '../data.js';
 import { html, number, type Section, table } from '../html.js';
@@ -12,7 +12,8 @@ const tabled = [quantileProbabilities.indexOf(0.01), medianAt, quantileProbabili
 /** Feature boundaries: between what values the training events lie, per kind of object. */
 export function domain({ domain }: ReportData): Section | null {
   if (!domain) return null;
-  const kinds = kindNames.flatMap(name => {
+  const { kinds: names, words } = dataKind(domain.data);
+  const kinds = names.flatMap(name => {
     const { pt, eta, phi, multiplicity } = domain.kinds[name];
     return pt && eta && phi ? [{ name, pt, eta, phi, multiplicity }] : [];
   });
@@ -24,7 +25,7 @@ export function domain({ domain }: ReportData): Section | null {
   const rows = kinds.flatMap(({ name, pt, eta, phi, multiplicity: { min, max, mean } }) => {
     const [ofPt, ofPhi] = [row(`${name} pT`, 'GeV', pt), row(`${name} φ`, 'rad', phi)];
     if (name === 'met') return [ofPt, ofPhi]; // MET has no η, and an event has one at most.
-    const count = [`${name}s per event`, number(min), ...tabled.map(() => '–'), number(max), number(mean), '–'];
+    const count = [`${name}s per ${words.one}`, number(min), ...tabled.map(() => '–'), number(max), number(mean), '–'];
     return [ofPt, row(`${name} η`, '', eta), ofPhi, count];
   });
   const curves = kinds.map(({ name, pt }) => {
@@ -36,7 +37,7 @@ export function domain({ domain }: ReportData): Section | null {
     );
   });
   const body = html`<p>
-      What the ${number(domain.events)} training events hold. Beyond these boundaries a score says little.
+      What the ${number(domain.events)} training ${words.many} hold. Beyond these boundaries a score says little.
     </p>
     ${table(
       'Feature boundaries',
@@ -47,10 +48,9 @@ export function domain({ domain }: ReportData): Section | null {
     <div class="charts">
       ${chart({
         id: 'domain-pt',
-        title: 'pT of the training objects',
-        label: `Share of objects below a pT, by kind. Medians: ${kinds.map(k => `${k.name} ${number(k.pt.quantiles[medianAt])} GeV`).join(', ')}.`,
-        caption:
-          'Share of the objects below a transverse momentum, at the quantiles kept with the model, from 1 GeV on.',
+        title: `pT of the training ${words.objects}`,
+        label: `Share of ${words.objects} below a pT, by kind. Medians: ${kinds.map(k => `${k.name} ${number(k.pt.quantiles[medianAt])} GeV`).join(', ')}.`,
+        caption: `Share of the ${words.objects} below a transverse momentum, at the quantiles kept with the model, from 1 GeV on.`,
         height: 260,
         option: {
           xAxis: axis('pT, GeV', 'x', { log: true, min: 1 }),
