@@ -44,9 +44,9 @@ const lossAndViews = {
   }),
   angles: choice({
     group: 'Events and augmentations',
-    of: ['phi', 'sincos'],
-    default: 'sincos',
-    help: 'how the encoder sees phi',
+    of: ['auto', 'phi', 'sincos'],
+    default: 'auto',
+    help: 'how the encoder sees phi; auto is sincos for collisions and phi for jets',
   }),
 };
 

@@ -2,14 +2,16 @@ import type { Floats } from '../addon.js';
 import type { Recipe } from '../config/recipe.js';
 import type { ContrastiveModel, Engine, RankShare, TrainerConfig } from '../engine/engine.js';
 import { AnomalyClrError, DeviceError, RankError } from '../errors.js';
-import type { EventBatch } from '../events/event-batch.js';
-import { shuffle } from '../events/philox.js';
 import { loadCheckpoint, saveCheckpoint, type Progress } from '../model/checkpoint.js';
 import { initialWeights } from '../model/initialise.js';
 import { encoderLayout } from '../model/layout.js';
+import type { EventStore } from '../read/store.js';
+import { BlockShuffle } from './blocks.js';
+import { gather, heldBackEvents, trainingEvents, type EventBlock, type GatheredEvents } from './event-blocks.js';
 import type { MetricsLog } from './log.js';
 import { digestOf, Ranks } from './ranks.js';
 import { learningRate } from './schedule.js';
+import type { Split } from './split.js';
 
 export interface ContrastiveOptions {
   readonly config: TrainerConfig;
@@ -29,10 +31,10 @@ export interface ContrastiveOptions {
 /** Where a training reads and writes, and who watches it. */
 export interface TrainingSurroundings {
   readonly engine: Engine;
-  readonly events: EventBatch;
-  /** Places in `events`. */
-  readonly training: Int32Array;
-  readonly validation: Int32Array;
+  readonly events: EventStore;
+  readonly split: Split;
+  /** Training events are shuffled in blocks of at most this size, as an EventBatch; all at once where left out. */
+  readonly blockBytes?: number;
   /** Folder of the run. */
   readonly folder: string;
   readonly openLog: (keepBytes: number) => Promise<MetricsLog>;
@@ -82,6 +84,7 @@ export async function trainContrastive(
 class ContrastiveTraining {
   private readonly model: ContrastiveModel;
   private readonly layout;
+  private readonly blocks: BlockShuffle<EventBlock>;
   private readonly stepsPerEpoch: number;
   private readonly steps: number;
   private progress: Progress = {
@@ -112,15 +115,18 @@ class ContrastiveTraining {
     share: RankShare | undefined,
   ) {
     const { config, recipe, seed, batch, epochs } = options;
-    if (around.training.length < 2)
-      throw new AnomalyClrError(`${around.training.length} training events are too few; at least 2 are needed`);
+    const { events, split, blockBytes = Infinity } = around;
+    if (split.training < 2)
+      throw new AnomalyClrError(`${split.training} training events are too few; at least 2 are needed`);
+    const stretchBytes = events.bytes / Math.max(1, events.first.length - 1);
+    this.blocks = new BlockShuffle(trainingEvents(events, split), seed, blockBytes / stretchBytes);
     this.layout = encoderLayout(config);
     this.model = around.engine.contrastive(config, recipe, share);
     this.best = initialWeights(this.layout, seed, config.precision);
     this.model.setWeights(this.best);
     // a last batch of one event has nothing to contrast with and is left out
-    const rest = around.training.length % batch;
-    this.stepsPerEpoch = Math.floor(around.training.length / batch) + (rest > 1 ? 1 : 0);
+    const rest = split.training % batch;
+    this.stepsPerEpoch = Math.floor(split.training / batch) + (rest > 1 ? 1 : 0);
     this.steps = this.stepsPerEpoch * epochs;
   }
 
@@ -143,7 +149,7 @@ class ContrastiveTraining {
       await this.log.close();
     }
     const { epoch, step, seconds, metricsBytes } = this.progress;
-    const events = epoch * Math.min(this.around.training.length, this.stepsPerEpoch * this.options.batch);
+    const events = epoch * Math.min(this.around.split.training, this.stepsPerEpoch * this.options.batch);
     return { weights: this.best, epochs: epoch, steps: step, events, seconds, metricsBytes };
   }
 
@@ -163,39 +169,48 @@ class ContrastiveTraining {
   }
 
   private async epoch(): Promise<void> {
-    const { batch, seed, checkpointEvery } = this.options;
-    const { training } = this.around;
-    const { ranks } = this;
-    const order = shuffle(training.length, seed, this.progress.epoch);
-    const places = (step: number) =>
-      Int32Array.from(order.subarray(step * batch, (step + 1) * batch), i => training[i]);
-    let next = places(this.progress.stepInEpoch);
-    while (this.progress.stepInEpoch < this.stepsPerEpoch) {
-      const index = next;
-      next = places(this.progress.stepInEpoch + 1);
-      await this.step(index, this.progress.stepInEpoch + 1 < this.stepsPerEpoch ? next : undefined);
-      if (ranks.ranks > 1) await ranks.agree(this.progress.step === this.firstStep + 1 ? this.digest() : undefined);
-      const stopping = ranks.signal.aborted;
-      if (stopping || this.progress.step % checkpointEvery === 0) await this.checkpoint();
-      if (stopping)
-        throw new AnomalyClrError(`stopped after step ${this.progress.step}; the same command with --resume goes on`);
+    const { batch, checkpointEvery } = this.options;
+    const { ranks, progress } = this;
+    const batches = this.blocks.batches(progress.epoch, batch, progress.stepInEpoch * batch);
+    const following = async (): Promise<GatheredEvents | undefined> => {
+      const { value } = await batches.next();
+      return value ? gather(value) : undefined;
+    };
+    try {
+      let next = await following();
+      while (progress.stepInEpoch < this.stepsPerEpoch && next) {
+        const now = next;
+        next = await following();
+        await this.step(now, progress.stepInEpoch + 1 < this.stepsPerEpoch ? next : undefined);
+        if (ranks.ranks > 1) await ranks.agree(progress.step === this.firstStep + 1 ? this.digest() : undefined);
+        const stopping = ranks.signal.aborted;
+        if (stopping || progress.step % checkpointEvery === 0) await this.checkpoint();
+        if (stopping)
+          throw new AnomalyClrError(`stopped after step ${progress.step}; the same command with --resume goes on`);
+      }
+    } finally {
+      await batches.return();
     }
   }
 
-  private async step(index: Int32Array, next: Int32Array | undefined): Promise<void> {
+  private async step(now: GatheredEvents, next: GatheredEvents | undefined): Promise<void> {
     const { seed, learningRate: base, schedule, warmup } = this.options;
     const { progress, steps } = this;
     const rate = learningRate({ schedule, base, warmupSteps: Math.round(warmup * steps), steps }, progress.step);
-    const { events, onStep } = this.around;
     const { epoch } = progress;
-    const ahead = next && { index: next, epoch };
-    const { loss, gradientNorm } = await this.model.step({ events, index, seed, epoch, rate, next: ahead });
+    const { loss, gradientNorm } = await this.model.step({
+      ...now,
+      seed,
+      epoch,
+      rate,
+      next: next && { ...next, epoch },
+    });
     this.guard(loss, gradientNorm);
     progress.epochLoss += loss;
     progress.step++;
     progress.stepInEpoch++;
     this.log.add({ kind: 'step', step: progress.step, epoch: progress.epoch, loss, gradientNorm, learningRate: rate });
-    onStep?.(progress.step, steps);
+    this.around.onStep?.(progress.step, steps);
   }
 
   private lastCheckpoint(): string {
@@ -281,14 +296,13 @@ class ContrastiveTraining {
   /** Mean loss per event over the held-back events, always on the same views; null where there are too few. */
   private async validate(): Promise<number | null> {
     const { seed, batch } = this.options;
-    const { events, validation } = this.around;
+    const { events, split } = this.around;
     let sum = 0;
     let count = 0;
-    for (let from = 0; from < validation.length; from += batch) {
-      const index = validation.slice(from, from + batch);
-      if (index.length < 2) continue;
-      sum += index.length * (await this.model.loss({ events, index, seed, epoch: validationEpoch }));
-      count += index.length;
+    for await (const some of heldBackEvents(events, split, batch)) {
+      if (some.ids.length < 2) continue;
+      sum += some.ids.length * (await this.model.loss({ ...some, seed, epoch: validationEpoch }));
+      count += some.ids.length;
     }
     return count > 0 ? sum / count : null;
   }

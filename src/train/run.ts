@@ -7,27 +7,31 @@ import { gpuOf, launchOf, type Launch } from '../config/launch.js';
 import { toConfig } from '../config/parse.js';
 import { loadRecipe, resolveRecipe, type Recipe } from '../config/recipe.js';
 import type { TrainOptions } from '../config/schema.js';
-import type { ContrastiveModel, Engine, Floats, TrainerConfig } from '../engine/engine.js';
+import type { Engine, Floats, TrainerConfig } from '../engine/engine.js';
 import { openEngine } from '../engine/index.js';
 import { AnomalyClrError, RankError, UsageError } from '../errors.js';
+import { dataKind, type DataKindName } from '../events/data-kinds.js';
 import { DomainBuilder, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { writeAtomically } from '../files.js';
 import { saveEncoder } from '../model/encoder-file.js';
 import { initialWeights } from '../model/initialise.js';
 import { encoderLayout } from '../model/layout.js';
-import { readAll, type LoadedEvents } from '../read/index.js';
+import type { Reading } from '../read/index.js';
+import { readingOf } from '../read/reading.js';
+import { dataKindOf, openStore, type EventStore } from '../read/store.js';
 import { columnsOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
 import { saveDetector } from '../score/detector.js';
-import { rawFeatureCount, rawFeatures } from '../score/raw-features.js';
+import { rawFeatureCountOf, rawFeatures } from '../score/raw-features.js';
 import { trainDetector, type DetectorOptions } from './autoencoder.js';
 import { trainContrastive, type TrainedEncoder } from './contrastive.js';
-import { rotationSpread } from './invariance.js';
+import { invarianceEvents, symmetrySpread } from './invariance.js';
 import { MetricsLog } from './log.js';
 import { mustShare, Ranks } from './ranks.js';
+import { computedRows, keptRows, type RowSource } from './rows.js';
 import { beginRun, freeOptions, runFiles, type RunFiles, type RunProvenance } from '../model/run-folder.js';
 import { writeRunReport } from './run-report.js';
-import { splitEvents } from './split.js';
+import { Split } from './split.js';
 
 /** Who watches a run. All may be left out. */
 export interface TrainWatch {
@@ -43,8 +47,9 @@ export interface TrainWatch {
 /** Widths of the autoencoder on raw data, as in the published comparison. */
 const rawHidden = [32, 16];
 const rawBottleneck = 8;
-/** Events embedded at once. */
-const embedEvents = 16_384;
+/** Of `--memory`: what all events may take to stay in memory, and what one block of a shuffle may; two are there at once. */
+const wholeShare = 0.3;
+const blockShare = 0.2;
 
 /**
  * Trains everything of a run: domain, encoder, detector, comparators, for every seed, into its folder. Where a launcher
@@ -85,26 +90,53 @@ async function trainWith(
     throw new UsageError(
       `--precision ${options.precision}: the ${engine.name} engine computes in ${engine.precisions.join(', ')}`,
     );
-  const recipe = resolveRecipe(await loadRecipe(options.recipe), engine.augmentations());
+  const reading = await readingOf(options, { write: true });
+  const data = await dataKindOf(options.background, reading);
+  const named = options.recipe === 'default' ? dataKind(data).recipe : options.recipe;
+  const recipe = resolveRecipe(await loadRecipe(named), engine.augmentations());
   watch.info?.(`reading ${options.background.join(', ')}`);
-  const loaded = await ranks.beside(() =>
-    readAll(options.background, {
-      onBadEvent: options.onBadEvent,
-      ...(options.maxEvents > 0 ? { maxEvents: options.maxEvents } : {}),
-    }),
-  );
-  if (loaded.skipped > 0) watch.warn?.(`${loaded.skipped} bad events were left out`);
-  if (loaded.batch.count < 4)
-    throw new AnomalyClrError(`${options.background.join(', ')}: ${loaded.batch.count} events are too few to train on`);
-  await ranks.mustAgree(commonGround({ ...options, recipe }, engine, loaded, version));
-  const domain = domainOf(loaded.batch);
-  for (let k = 0; k < options.seeds; k++) {
-    const seed = options.seed + k;
-    const folder = k === 0 ? options.out : path.join(options.out, `seed-${seed}`);
-    const seeded = k === 0 ? options : { ...options, seed, seeds: 1, out: folder };
-    await new Run({ ...seeded, recipe }, recipe, engine, ranks, loaded, domain, folder, version, watch).train();
+  const domainBuilder = new DomainBuilder(data);
+  const store = await openTogether(ranks, launch, () => read(options, reading, data, domainBuilder));
+  try {
+    const { skipped, count } = store;
+    if (skipped > 0) watch.warn?.(`${skipped} bad events were left out`);
+    if (count < 4)
+      throw new AnomalyClrError(`${options.background.join(', ')}: ${count} events are too few to train on`);
+    await ranks.mustAgree(commonGround({ ...options, recipe }, engine, store, version));
+    const domain = domainBuilder.build();
+    for (let k = 0; k < options.seeds; k++) {
+      const seed = options.seed + k;
+      const folder = k === 0 ? options.out : path.join(options.out, `seed-${seed}`);
+      const seeded = k === 0 ? options : { ...options, seed, seeds: 1, out: folder };
+      await new Run({ ...seeded, recipe }, recipe, engine, ranks, store, domain, folder, version, watch).train();
+    }
+  } finally {
+    await store.close();
   }
   watch.info?.(`the run is in ${options.out}; its report is ${options.out}/report.html`);
+}
+
+function read(
+  { background, maxEvents, memory }: TrainOptions,
+  reading: Reading,
+  data: DataKindName,
+  domain: DomainBuilder,
+): Promise<EventStore> {
+  const memoryBytes = wholeShare * memory * 1e9;
+  const onBatch = (batch: EventBatch): void => domain.add(batch);
+  return openStore(background, { ...reading, dataKind: data, maxEvents, memoryBytes, onBatch });
+}
+
+/** On each machine one rank reads first: the others then find the packed copies that it has made. */
+async function openTogether(
+  ranks: Ranks,
+  launch: Launch | undefined,
+  open: () => Promise<EventStore>,
+): Promise<EventStore> {
+  if (!launch) return open();
+  const early = launch.localRank === 0;
+  const store = await ranks.beside(async () => (early ? open() : undefined));
+  return ranks.beside(async () => store ?? open());
 }
 
 /** The cores of a machine are shared among its ranks, where the launcher has not done so. */
@@ -117,7 +149,7 @@ function threadsOf({ threads }: TrainOptions, { localRanks = 1 }: Launch): numbe
 function commonGround(
   options: TrainOptions,
   engine: Engine,
-  { files, batch }: LoadedEvents,
+  { files, count }: EventStore,
   version: string,
 ): Record<string, unknown> {
   const config = Object.entries(toConfig<'train'>(options)).filter(
@@ -128,24 +160,20 @@ function commonGround(
     engine: engine.describe().split(', ', 2).join(', '),
     ...Object.fromEntries(config),
     files: files.map(({ sha256 }) => sha256),
-    events: batch.count,
+    events: count,
   };
-}
-
-function domainOf(events: EventBatch): Domain {
-  const builder = new DomainBuilder();
-  builder.add(events);
-  return builder.build();
 }
 
 /** The encoder that options and domain describe. */
 export function encoderConfigOf(options: TrainOptions, domain: Domain): EncoderConfig {
   const { ptFeature, mask, width, heads, layers, feedForward, output, headLayers, headNorm, dropout } = options;
-  const features = options.angles === 'sincos' ? 8 : 7;
+  const { etaScale, phiScale, angles } = dataKind(domain.data);
+  const features = (options.angles === 'auto' ? angles : options.angles) === 'sincos' ? 8 : 7;
   return {
     features,
     ptFeature,
     ptScale: domain.ptScale,
+    ...(domain.data === undefined ? {} : { etaScale, phiScale }),
     mask,
     width,
     heads,
@@ -161,15 +189,14 @@ export function encoderConfigOf(options: TrainOptions, domain: Domain): EncoderC
 class Run {
   private readonly files: RunFiles;
   private readonly config: EncoderConfig;
-  private readonly training: Int32Array;
-  private readonly validation: Int32Array;
+  private readonly split: Split;
 
   constructor(
     private readonly options: TrainOptions,
     private readonly recipe: Recipe,
     private readonly engine: Engine,
     private readonly ranks: Ranks,
-    private readonly loaded: LoadedEvents,
+    private readonly store: EventStore,
     private readonly domain: Domain,
     folder: string,
     private readonly version: string,
@@ -177,19 +204,23 @@ class Run {
   ) {
     this.files = runFiles(folder);
     this.config = encoderConfigOf(options, domain);
-    ({ training: this.training, validation: this.validation } = splitEvents(loaded.batch.count, options));
+    this.split = new Split(store.count, options);
+  }
+
+  private get blockBytes(): number {
+    return blockShare * this.options.memory * 1e9;
   }
 
   async train(): Promise<void> {
-    const { options, files, watch, loaded, ranks } = this;
+    const { options, files, watch, store, ranks } = this;
     const together = ranks.ranks > 1 ? `, ${ranks.ranks} ranks` : '';
     const provenance: RunProvenance = {
       version: this.version,
       engine: this.engine.describe() + together,
       machine: os.cpus()[0]?.model ?? os.arch(),
       started: new Date().toISOString(),
-      files: [...loaded.files],
-      skipped: loaded.skipped,
+      files: [...store.files],
+      skipped: store.skipped,
     };
     const begun = ranks.first && (await beginRun(files.folder, options.resume, toConfig<'train'>(options), provenance));
     if (await ranks.fromFirst(begun)) {
@@ -211,7 +242,7 @@ class Run {
 
   /** All that comes after the encoder. */
   private async finish(encoder: TrainedEncoder, provenance: RunProvenance): Promise<void> {
-    const { options, files, loaded } = this;
+    const { options, files, store, domain } = this;
     const { weights, seconds, events } = encoder;
     // detectors are trained anew on resumption: their lines follow the encoder's
     const log = await MetricsLog.open(files.metrics, encoder.metricsBytes);
@@ -236,7 +267,10 @@ class Run {
         );
         for (const pt of ['linear', 'log'] as const) {
           const name = pt === 'linear' ? 'raw-autoencoder' : 'raw-autoencoder-log';
-          await this.detect(name, rawFeatures(loaded.batch, pt), rawFeatureCount, files.comparatorDetector(name), log, {
+          const rows = computedRows(store, rawFeatureCountOf(domain.data), batch =>
+            rawFeatures(batch, pt, domain.data),
+          );
+          await this.detect(name, rows, files.comparatorDetector(name), log, {
             preparation: 'none',
             hidden: rawHidden,
             bottleneck: rawBottleneck,
@@ -278,9 +312,9 @@ class Run {
       { ...options, config, recipe: this.recipe },
       {
         engine,
-        events: this.loaded.batch,
-        training: this.training,
-        validation: this.validation,
+        events: this.store,
+        split: this.split,
+        blockBytes: this.blockBytes,
         folder: files.folder,
         openLog: async keepBytes => (ranks.first ? MetricsLog.open(files.metrics, keepBytes) : MetricsLog.silent()),
         ranks,
@@ -310,7 +344,7 @@ class Run {
     levels: RepresentationName[],
     log: MetricsLog,
   ): Promise<number[]> {
-    const { options, config, engine, loaded } = this;
+    const { options, config, engine, store, split, domain, files } = this;
     const model = engine.contrastive(
       {
         ...config,
@@ -325,21 +359,27 @@ class Run {
     try {
       model.setWeights(weights);
       const columns = columnsOf(options.representation, config);
-      const rows = await embedAll(model, loaded.batch, rowLength(config), columns);
-      await this.detect(name, rows, columns[1] - columns[0], file, log, {
-        preparation: options.prepare,
-        hidden: options.detectorHidden,
-        bottleneck: options.bottleneck,
-        activation: 'elu',
-      });
-      const sample = this.validation.length >= 64 ? this.validation : this.training;
-      return await rotationSpread(
+      const embed = async (events: EventBatch): Promise<Floats> =>
+        selectColumns(await model.embed(events), rowLength(config), columns);
+      const memory = { memoryBytes: this.blockBytes, folder: files.folder };
+      const rows = await keptRows(store, columns[1] - columns[0], embed, memory);
+      try {
+        await this.detect(name, rows, file, log, {
+          preparation: options.prepare,
+          hidden: options.detectorHidden,
+          bottleneck: options.bottleneck,
+          activation: 'elu',
+        });
+      } finally {
+        await rows.close();
+      }
+      return await symmetrySpread(
         engine,
         model,
         rowLength(config),
-        loaded.batch,
-        sample,
+        await invarianceEvents(store, split),
         levels.map(level => columnsOf(level, config)),
+        domain.data,
       );
     } finally {
       model.dispose();
@@ -348,8 +388,7 @@ class Run {
 
   private async detect(
     name: string,
-    rows: Floats,
-    features: number,
+    rows: RowSource,
     file: string,
     log: MetricsLog,
     how: Pick<DetectorOptions, 'preparation' | 'hidden' | 'bottleneck' | 'activation'>,
@@ -362,9 +401,7 @@ class Run {
     });
     const detector = await trainDetector(
       this.engine,
-      rows,
-      features,
-      { training: this.training, validation: this.validation },
+      { rows, split: this.split, blockBytes: this.blockBytes },
       {
         ...how,
         epochs: options.detectorEpochs,
@@ -379,23 +416,4 @@ class Run {
     await log.flush();
     await saveDetector(file, detector);
   }
-}
-
-/** One representation of every event, [events, to - from], a piece at a time. */
-async function embedAll(
-  model: ContrastiveModel,
-  events: EventBatch,
-  length: number,
-  columns: readonly [number, number],
-): Promise<Floats> {
-  const size = columns[1] - columns[0];
-  let rows: Floats | undefined;
-  for (let from = 0; from < events.count; from += embedEvents) {
-    const index = Int32Array.from({ length: Math.min(embedEvents, events.count - from) }, (_, i) => from + i);
-    const some = selectColumns(await model.embed(events, index), length, columns);
-    rows ??=
-      some instanceof Float64Array ? new Float64Array(events.count * size) : new Float32Array(events.count * size);
-    rows.set(some, from * size);
-  }
-  return rows ?? new Float32Array(0);
 }

@@ -107,7 +107,7 @@ describeOnCuda('CUDA', () => {
         const changes = { loss, mask, dropout, headNorm };
         const [ours, theirs] = [model(cuda, precision, changes), model(cpu, 'f64', changes)];
         for (let step = 0; step < steps; step++) {
-          const ahead = { index: places(step + 1), epoch: (step + 1) % 2 };
+          const ahead = { events, index: places(step + 1), epoch: (step + 1) % 2 };
           // views made beside the step before, or not
           const got = await ours.step({ ...request(step), ...(step % 3 === 0 ? { next: ahead } : {}) });
           const want = await theirs.step(request(step));
@@ -153,7 +153,7 @@ describeOnCuda('CUDA', () => {
       const [one, other] = [model(cuda, precision), model(cuda, precision)];
       for (let step = 0; step < 4; step++) {
         // what is told to come next does not always come
-        const next = { index: places(step === 1 ? 5 : step + 1), epoch: (step + 1) % 2 };
+        const next = { events, index: places(step === 1 ? 5 : step + 1), epoch: (step + 1) % 2 };
         expect(await one.step({ ...request(step), next })).toEqual(await other.step(request(step)));
       }
       expect(one.weights()).toEqual(other.weights());

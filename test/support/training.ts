@@ -4,8 +4,10 @@ import { presets } from '../../src/config/recipe.js';
 import type { ContrastiveModel, Engine } from '../../src/engine/engine.js';
 import { openEngine } from '../../src/engine/index.js';
 import { readAll } from '../../src/read/index.js';
+import { storeOf } from '../../src/read/store.js';
 import { trainContrastive, type TrainedEncoder } from '../../src/train/contrastive.js';
 import { MetricsLog } from '../../src/train/log.js';
+import { Split } from '../../src/train/split.js';
 import { sample } from './cli.js';
 
 export const smallEncoder = {
@@ -33,7 +35,6 @@ export async function trainWith(
   const { batch: events } = await readAll([sample('background_train')], { onBadEvent: 'fail', maxEvents: 640 });
   const spoiled: Engine = { ...engine, contrastive: (config, recipe) => spoil(engine.contrastive(config, recipe)) };
   await mkdir(path.join(run, 'checkpoint'), { recursive: true });
-  const all = Int32Array.from({ length: events.count }, (_, i) => i);
   return trainContrastive(
     {
       config: { ...smallEncoder, precision: 'f32', loss: 'anomclr+', temperature: 0.1, optimiser: { kind: 'adam' } },
@@ -49,9 +50,8 @@ export async function trainWith(
     },
     {
       engine: spoiled,
-      events,
-      training: all.slice(64),
-      validation: all.slice(0, 64),
+      events: storeOf(events),
+      split: new Split(events.count, { seed: 1, validation: 0.1 }),
       folder: run,
       openLog: keep => MetricsLog.open(path.join(run, 'metrics.jsonl'), keep),
     },

@@ -3,7 +3,9 @@ import { openEngine } from '../../src/engine/index.js';
 import { AnomalyClrError } from '../../src/errors.js';
 import { Draws } from '../../src/events/philox.js';
 import { Detector } from '../../src/score/detector.js';
-import { pick, trainDetector, type DetectorOptions } from '../../src/train/autoencoder.js';
+import { trainDetector, type DetectorOptions } from '../../src/train/autoencoder.js';
+import { pick, rowsOf } from '../../src/train/rows.js';
+import { Split } from '../../src/train/split.js';
 
 const engine = await openEngine({ engine: 'native', threads: 1 });
 const features = 6;
@@ -21,10 +23,12 @@ const rows = (() => {
   }
   return x;
 })();
-const parts = {
-  training: Int32Array.from({ length: 500 }, (_, i) => i),
-  validation: Int32Array.from({ length: 100 }, (_, i) => 500 + i),
-};
+const split = new Split(n, { seed: 1, validation: 1 / 6 });
+/** x in stretches of 200 rows, of which every sixth is held back. */
+const dataOf = (x: Floats, width = features, parted = split) => ({
+  rows: rowsOf(x, width, Int32Array.of(0, 200, 400, 600)),
+  split: parted,
+});
 const options: DetectorOptions = {
   preparation: 'standardise',
   activation: 'elu',
@@ -35,15 +39,15 @@ const options: DetectorOptions = {
   learningRate: 1e-2,
   seed: 1,
 };
-const train = (changes: Partial<DetectorOptions> = {}, how: Engine = engine, given = parts) =>
-  trainDetector(how, rows, features, given, { ...options, ...changes });
+const train = (changes: Partial<DetectorOptions> = {}, how: Engine = engine, given = dataOf(rows)) =>
+  trainDetector(how, given, { ...options, ...changes });
 
 test('what breaks the pattern scores far above what it learned', async () => {
   const trained = await train();
   expect(trained.widths).toEqual([6, 4, 3, 2, 3, 4, 6]);
   expect(trained.history.at(-1)!.trainingLoss).toBeLessThan(trained.history[0].trainingLoss / 4);
   const detector = new Detector(engine, trained);
-  const usual = (await detector.score(pick(rows, features, parts.validation))).toSorted();
+  const usual = (await detector.score(pick(rows, features, split.within(0, n).validation))).toSorted();
   // each number as usual, but not together
   const odd = await detector.score(Float32Array.of(0.4, 0.4, -0.8, 0.9, -0.9, 0.2, -0.4, 0.4, 0.9, 0.9, 0.9, -0.2));
   for (const score of odd) expect(score).toBeGreaterThan(3 * usual.at(-1)!);
@@ -63,14 +67,16 @@ test('the same seed gives the same weights on any number of threads, another see
 
 /** An engine whose detector reports these validation losses; `after[e]` are its weights at the end of epoch e. */
 function reporting(losses: number[], after: Floats[]): Engine {
+  let asked = 0;
   return {
     ...engine,
     autoencoder(config) {
       const model = engine.autoencoder(config);
       return {
         ...model,
+        // once for each stretch
         score: x => {
-          after.push(model.weights());
+          if (asked++ % 3 === 0) after.push(model.weights());
           return Promise.resolve(new Float32Array(x.length / features).fill(losses[after.length - 1]));
         },
       };
@@ -88,12 +94,13 @@ test('the epoch with the lowest validation loss is kept, the earliest of equal o
 });
 
 test('without validation rows the training loss decides', async () => {
-  const trained = await train({ epochs: 4 }, engine, { ...parts, validation: new Int32Array(0) });
+  const all = new Split(n, { seed: 1, validation: 0 });
+  const trained = await train({ epochs: 4 }, engine, dataOf(rows, features, all));
   expect(trained.history.map(one => one.validationLoss)).toEqual([null, null, null, null]);
 });
 
 test('float64 rows give float64 weights that agree with float32 ones', async () => {
-  const double = await trainDetector(engine, Float64Array.from(rows), features, parts, { ...options, epochs: 1 });
+  const double = await train({ epochs: 1 }, engine, dataOf(Float64Array.from(rows)));
   const single = await train({ epochs: 1 });
   expect(double.weights).toBeInstanceOf(Float64Array);
   expect(Math.max(...double.weights.map((w, i) => Math.abs(w - single.weights[i])))).toBeLessThan(1e-4);
@@ -102,21 +109,18 @@ test('float64 rows give float64 weights that agree with float32 ones', async () 
 test('given widths are used, and a bottleneck is always narrower than its input', async () => {
   expect((await train({ epochs: 1, hidden: [5, 4], bottleneck: 3 })).widths).toEqual([6, 5, 4, 3, 4, 5, 6]);
   expect((await train({ epochs: 1, bottleneck: 100 })).widths).toEqual([6, 6, 5, 5, 5, 6, 6]);
-  await expect(
-    trainDetector(engine, rows, 1, { training: parts.training, validation: parts.validation }, options),
-  ).rejects.toThrow(/a detector on 1 number an event cannot learn/);
+  await expect(train({}, engine, dataOf(rows.subarray(0, n), 1))).rejects.toThrow(
+    /a detector on 1 number an event cannot learn/,
+  );
 });
 
 test('a loss that is not finite and a signal to stop end it with one line', async () => {
-  const lost = trainDetector(engine, Float32Array.from(rows).fill(NaN, 60, 61), features, parts, {
-    ...options,
-    preparation: 'none',
-  });
+  const lost = train({ preparation: 'none' }, engine, dataOf(Float32Array.from(rows).fill(NaN, 0, 60)));
   await expect(lost).rejects.toThrow(AnomalyClrError);
   await expect(lost).rejects.toThrow(/loss is not finite in epoch 1; lower --detector-learning-rate/);
   const epochs: number[] = [];
   const controller = new AbortController();
-  const stopped = trainDetector(engine, rows, features, parts, options, {
+  const stopped = trainDetector(engine, dataOf(rows), options, {
     signal: controller.signal,
     onEpoch: epoch => {
       epochs.push(epoch);
@@ -125,6 +129,15 @@ test('a loss that is not finite and a signal to stop end it with one line', asyn
   });
   await expect(stopped).rejects.toThrow(/stopped while training a detector; .*--resume/);
   expect(epochs).toEqual([1, 2]);
+});
+
+test('blocks that do not fit in memory together: every row once an epoch, and it learns as well', async () => {
+  const whole = await train();
+  const blocked = await trainDetector(engine, { ...dataOf(rows), blockBytes: 200 * features * 4 }, options);
+  expect(blocked.weights).not.toEqual(whole.weights);
+  const [a, b] = [whole, blocked].map(({ history }) => history.at(-1)!.validationLoss!);
+  expect(b / a).toBeGreaterThan(0.5);
+  expect(b / a).toBeLessThan(2);
 });
 
 test('pick takes rows in order', () => {

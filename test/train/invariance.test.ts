@@ -1,12 +1,12 @@
 import type { EncoderConfig } from '../../src/addon.js';
 import { presets } from '../../src/config/recipe.js';
 import { openEngine } from '../../src/engine/index.js';
-import type { EventBatch } from '../../src/events/event-batch.js';
+import { take, type EventBatch } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
 import { encoderLayout } from '../../src/model/layout.js';
 import { readAll } from '../../src/read/index.js';
 import { columnsOf, rowLength } from '../../src/score/representation.js';
-import { rotationSpread } from '../../src/train/invariance.js';
+import { symmetrySpread } from '../../src/train/invariance.js';
 import { sample } from '../support/cli.js';
 import { trainerDefaults } from '../support/encoder.js';
 
@@ -41,7 +41,7 @@ async function spreads(phi: number, indices = index): Promise<number[]> {
   for (let row = 0; row < config.width; row++) weights[offset + row * config.features + phiColumn] *= phi;
   model.setWeights(weights);
   const levels = [columnsOf('pool', config), columnsOf('last', config)];
-  const result = await rotationSpread(engine, model, rowLength(config), events, indices, levels);
+  const result = await symmetrySpread(engine, model, rowLength(config), take(events, indices), levels);
   model.dispose();
   return result;
 }
