@@ -11,7 +11,7 @@ import { writeEvents } from '../src/read/index.js';
 import { saveDetector } from '../src/score/detector.js';
 import { scoreFiles } from '../src/score/score-files.js';
 import { Scorer } from '../src/score/scorer.js';
-import { readScores } from '../src/score/write-scores.js';
+import { readScores } from '../src/score/read-scores.js';
 import { agree, type Case } from './case.js';
 import { encoderWeights, fit, modelWords, openScorer } from './scoring-model.js';
 import { events, places, published } from './setting.js';

@@ -58,6 +58,21 @@ export async function removeStaleTemporaries(dir: string): Promise<void> {
   }
 }
 
+/** The same for the temporaries of one file, in a folder where others may be writing from other machines. */
+export async function removeStaleTemporariesOf(file: string): Promise<void> {
+  const target = await writableTarget(file);
+  try {
+    for (const name of await readdir(dirname(target))) {
+      const writer = name.startsWith(`${basename(target)}.`) ? temporary.exec(name) : null;
+      if (writer?.index !== basename(target).length) continue;
+      const path = join(dirname(target), name);
+      if (!inUse(path, Number(writer[1]))) await rm(path, { force: true });
+    }
+  } catch (error) {
+    throw fileError(file, error, 'read');
+  }
+}
+
 /**
  * Reads a text file of at most 64 MiB.
  * @throws AnomalyClrError naming the file
@@ -177,7 +192,7 @@ export function isRunning(pid: number): boolean {
 
 /** @throws AnomalyClrError where a file cannot be written: asked before the work rather than after it */
 export async function checkWritable(file: string): Promise<void> {
-  await access(dirname(file), constants.W_OK).catch((error: unknown) =>
+  await access(dirname(await writableTarget(file)), constants.W_OK).catch((error: unknown) =>
     Promise.reject(fileError(file, error, 'write')),
   );
 }

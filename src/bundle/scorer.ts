@@ -1,6 +1,7 @@
 import { AnomalyClrError } from '../errors.js';
 import type { Domain } from '../events/domain.js';
 import { take, type EventBatch } from '../events/event-batch.js';
+import { sha256 } from '../read/index.js';
 import type { Bundle, BundleOutputs, OpenBundleOptions } from './bundle.js';
 import { openBundle } from './open.js';
 import { padEvents } from './pad.js';
@@ -77,6 +78,11 @@ export class BundleScorer {
       for (const [i, e] of index.entries()) rows.set(representation.subarray(i * size, (i + 1) * size), e * size);
     });
     return rows;
+  }
+
+  /** SHA-256 of the bundle. */
+  fingerprint(): Promise<string> {
+    return sha256(this.bundle.file);
   }
 
   /** Ends the bundle's sessions. */

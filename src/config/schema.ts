@@ -37,6 +37,10 @@ const score = z.strictObject({
     default: 'auto',
     help: "numbers a run computes with: its own, or bf16 factors in the encoder's matrix products",
   }),
+  restart: toggle({
+    group: 'Input and output',
+    help: 'throw away what an interrupted score of something else left for this --out',
+  }),
   ...reading,
   shard,
   memory,

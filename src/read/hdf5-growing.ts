@@ -33,12 +33,14 @@ export class GrowingHdf5 {
   /**
    * @param gzip - level 1 to 9, or 0 for none.
    * @param names - byte-string datasets to write beside.
+   * @param attributes - texts of the file itself, ASCII, together below 60 kB.
    */
   static async create(
     destination: string,
     datasets: readonly GrowingDataset[],
     gzip: number,
     names: Readonly<Record<string, readonly string[]>> = {},
+    attributes: Readonly<Record<string, string>> = {},
   ): Promise<GrowingHdf5> {
     const { default: h5wasm } = await import('h5wasm/node'); // 4 MB, which only writers need in this thread
     (await h5wasm.ready).activate_throwing_error_handler();
@@ -57,6 +59,7 @@ export class GrowingHdf5 {
       if (gzip > 0) await insertShuffle(temporary.path, datasets, gzip);
       file = new h5wasm.File(temporary.path, 'a');
       if (gzip > 0) for (const { name } of datasets) checkFilters(file, name);
+      for (const [name, text] of Object.entries(attributes)) file.create_attribute(name, text, null, `S${text.length}`);
       return new GrowingHdf5(destination, temporary, file, new Map(datasets.map(d => [d.name, emptyPending(d)])));
     } catch (error) {
       if (file) closeFailed(file);

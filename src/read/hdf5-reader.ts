@@ -5,6 +5,7 @@ import { fileError, show } from '../files.js';
 import { hdf5Cause } from './hdf5-error.js';
 import { hdf5Program } from './hdf5-worker.js';
 import { LibraryThread } from './library-thread.js';
+import type { Numbers } from './schema/column-file.js';
 
 /** What an HDF5 dataset says of itself. */
 export interface DatasetInfo {
@@ -15,9 +16,11 @@ export interface DatasetInfo {
   readonly chunks: readonly number[] | null;
   readonly bytesPerValue: number;
   readonly filters: readonly { readonly id: number; readonly name: string }[];
+  /** A list per row, of a length of its own; `type` is that of its numbers. */
+  readonly list?: boolean;
 }
 
-export type DatasetValues = Float32Array | Float64Array | Uint8Array | BigInt64Array | Int32Array;
+export type DatasetValues = Numbers;
 
 /** deflate, shuffle, fletcher32, szip, nbit, scaleoffset: the filters that the library has. */
 const knownFilters = new Set([1, 2, 3, 4, 5, 6]);
@@ -34,6 +37,7 @@ export class Hdf5Reader {
     /** Names in the root group. */
     readonly names: readonly string[],
     private readonly datasets: ReadonlyMap<string, DatasetInfo>,
+    private readonly group = '/',
   ) {}
 
   /** Opens `file`, for its datasets `wanted`. */
@@ -57,25 +61,72 @@ export class Hdf5Reader {
     }
   }
 
+  /** Opens `file` for the datasets below `group`, whose names are their paths in it; `wanted` are those to be read. */
+  static async openGroup(file: string, group: string, wanted: readonly string[]): Promise<Hdf5Reader> {
+    const { size } = await statFile(file);
+    const worker = LibraryThread.take(hdf5Program);
+    try {
+      const { names, found } = (await worker
+        .ask({ file: path.resolve(file), group })
+        .catch((error: unknown) => Promise.reject(damage(file, 'cannot be opened', error)))) as {
+        names: string[];
+        found?: [string, DatasetInfo][];
+      };
+      if (!found) {
+        const has = names.slice(0, 10).map(show).join(', ') || 'nothing';
+        throw new AnomalyClrError(`${file}: no group ${show(group)} (at its top: ${has})`);
+      }
+      for (const [name, info] of found) if (wanted.includes(name)) checkDataset(file, name, info, size);
+      return new Hdf5Reader(file, worker, names, new Map(found), group);
+    } catch (error) {
+      await LibraryThread.release(worker);
+      throw error;
+    }
+  }
+
+  /** Names of the datasets that it was opened for and that are there. */
+  get datasetNames(): string[] {
+    return [...this.datasets.keys()];
+  }
+
   dataset(name: string): DatasetInfo | undefined {
     return this.datasets.get(name);
+  }
+
+  /** A text attribute of the file itself; undefined where it has none of the name. One read at a time. */
+  async attribute(name: string): Promise<string | undefined> {
+    const value = await this.worker
+      .ask({ attribute: name })
+      .catch((error: unknown) => Promise.reject(damage(this.file, `attribute ${name} cannot be read`, error)));
+    return typeof value === 'string' ? value : undefined;
   }
 
   /** Rows `from` to `to - 1` of a dataset, flat. One read at a time. */
   async read(name: string, from: number, to: number): Promise<DatasetValues> {
     const shape = this.dataset(name)?.shape;
     if (!shape) throw new AnomalyClrError(`${this.file}: no dataset ${name}`);
-    const values = (await this.worker
-      .ask({ name, from, to })
-      .catch((error: unknown) =>
-        Promise.reject(damage(this.file, `rows ${from} to ${to - 1} of ${name} cannot be read`, error)),
-      )) as DatasetValues;
+    const values = (await this.ask(name, from, to)) as DatasetValues;
     const expected = shape.slice(1).reduce((a, b) => a * b, to - from);
     if (values.length !== expected)
       throw new AnomalyClrError(
         `${this.file}: ${name} gave ${values.length} values for ${expected}; the file is damaged`,
       );
     return values;
+  }
+
+  /** Rows `from` to `to - 1` of a dataset of lists. One read at a time. */
+  async readLists(name: string, from: number, to: number): Promise<{ values: Numbers; lengths: Int32Array }> {
+    if (from === to) return { values: new Float32Array(), lengths: new Int32Array() };
+    return (await this.ask(name, from, to)) as { values: Numbers; lengths: Int32Array };
+  }
+
+  private ask(name: string, from: number, to: number): Promise<unknown> {
+    const place = `${this.group.replace(/\/$/, '')}/${name}`;
+    return this.worker
+      .ask({ name: place, from, to })
+      .catch((error: unknown) =>
+        Promise.reject(damage(this.file, `rows ${from} to ${to - 1} of ${name} cannot be read`, error)),
+      );
   }
 
   close(): Promise<void> {
@@ -100,7 +151,7 @@ function checkDataset(file: string, name: string, info: DatasetInfo, fileBytes: 
     throw new AnomalyClrError(
       `${file}: ${name} is compressed with ${show(alien.name)} (filter ${alien.id}), which is not at hand; rewrite it with gzip`,
     );
-  const bytes = (dims: readonly number[]) => dims.reduce((a, b) => a * b, info.bytesPerValue);
+  const bytes = (dims: readonly number[]) => dims.reduce((a, b) => a * b, info.list ? 0 : info.bytesPerValue);
   if (info.shape && bytes(info.shape) > fileBytes * maxRatio + slackBytes)
     throw new AnomalyClrError(
       `${file}: ${name} claims shape (${info.shape.join(', ')}), more than its ${fileBytes} bytes can hold; the file is damaged`,

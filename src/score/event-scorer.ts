@@ -19,6 +19,11 @@ export interface EventScorer extends Method {
   judge(events: EventBatch): Promise<{ score: Float32Array; inDomain: Uint8Array }>;
   /** [events, representationSize] */
   embed(events: EventBatch): Promise<Floats>;
+  /**
+   * Of all that the scores come from, the same wherever the model lies. Without it an interrupted score can't be gone on
+   * with, and shards can't be merged.
+   */
+  fingerprint?(): Promise<string>;
   /** What the run was compared with; a bundle has none. */
   comparators?(): Promise<Method[]>;
   dispose(): void | Promise<void>;

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Engine, Floats, ScoringModel } from '../engine/engine.js';
 import { inDomain, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { runFiles } from '../model/run-folder.js';
+import { sha256 } from '../read/index.js';
 import { Detector, detectorConfig, precisionOf, toFloat32 } from './detector.js';
 import { detectorFor, loadParts, loadRun, type RunParts } from './load-run.js';
 import { rawFeatureCount, rawFeatures } from './raw-features.js';
@@ -107,6 +109,14 @@ export class Scorer implements Method {
       methods.push({ name: 'untrained-encoder', score: async events => toFloat32(await model.score(events)) });
     }
     return methods;
+  }
+
+  /** SHA-256 of the files that its scores come from, the same wherever the run lies. */
+  async fingerprint(): Promise<string> {
+    const { domain, encoder, detector } = runFiles(this.folder);
+    const hash = createHash('sha256').update(this.representation);
+    for (const file of [domain, encoder, detector]) hash.update(await sha256(file));
+    return hash.digest('hex');
   }
 
   dispose(): void {

@@ -1,12 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { type ColumnSource, fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { GrowingHdf5 } from '../read/hdf5-growing.js';
-import { Hdf5Reader, statFile } from '../read/hdf5-reader.js';
 import { openTemporary, writeError } from '../read/temporary-file.js';
+import { type Origin, originKey } from './origin.js';
 
 /** Writes scores in event order. Nothing stands under the file's name until `close`. */
 export interface ScoreWriter {
@@ -34,7 +32,7 @@ interface Sink {
   abort(): Promise<void>;
 }
 
-type OpenSink = (file: string, hasEventIds: boolean) => Promise<Sink>;
+type OpenSink = (file: string, hasEventIds: boolean, origin: Origin | undefined) => Promise<Sink>;
 
 const sinks: Readonly<Record<string, OpenSink>> = {
   '.h5': openHdf5,
@@ -43,10 +41,20 @@ const sinks: Readonly<Record<string, OpenSink>> = {
   '.parquet': openParquet,
 };
 
+/** @throws {@link UsageError} where scores, or those of a shard, can't be written in the format of the file's suffix. */
+export function checkScoreSuffix(file: string, ofShard: boolean): void {
+  const suffix = path.extname(file).toLowerCase();
+  if (!Object.hasOwn(sinks, suffix))
+    throw new UsageError(`${file}: unknown suffix for scores; use ${Object.keys(sinks).join(', ')}`);
+  if (ofShard && suffix === '.csv')
+    throw new UsageError(`${file}: CSV cannot say which shard it is; use .h5, .hdf5 or .parquet, and merge to .csv`);
+}
+
 /**
  * Opens a score file: `score` float32, `in_domain` uint8 and, where the input has it, `EvtId` int64, as HDF5 datasets
  * or as CSV or Parquet columns, by suffix (.h5, .hdf5, .csv, .parquet). Memory stays bounded.
  *
+ * @param about - `origin`: of the scores of a shard, what the file says of itself.
  * @throws {@link UsageError} for another suffix; {@link AnomalyClrError} where the file cannot be written.
  * @example
  * const writer = await openScoreWriter('scores.parquet', { hasEventIds: false });
@@ -55,11 +63,10 @@ const sinks: Readonly<Record<string, OpenSink>> = {
  */
 export async function openScoreWriter(
   file: string,
-  { hasEventIds }: { readonly hasEventIds: boolean },
+  { hasEventIds, origin }: { readonly hasEventIds: boolean; readonly origin?: Origin | undefined },
 ): Promise<ScoreWriter> {
-  const openSink = sinks[path.extname(file).toLowerCase()];
-  if (!openSink) throw new UsageError(`${file}: unknown suffix for scores; use ${Object.keys(sinks).join(', ')}`);
-  const sink = await openSink(file, hasEventIds);
+  checkScoreSuffix(file, origin !== undefined);
+  const sink = await sinks[path.extname(file).toLowerCase()](file, hasEventIds, origin);
   return {
     async write(score, inDomain, eventIds) {
       if (inDomain.length !== score.length || (hasEventIds && eventIds?.length !== score.length))
@@ -78,7 +85,7 @@ export async function openScoreWriter(
   };
 }
 
-async function openHdf5(file: string, hasEventIds: boolean): Promise<Sink> {
+async function openHdf5(file: string, hasEventIds: boolean, origin: Origin | undefined): Promise<Sink> {
   const chunk = [65536];
   const output = await GrowingHdf5.create(
     file,
@@ -88,6 +95,8 @@ async function openHdf5(file: string, hasEventIds: boolean): Promise<Sink> {
       ...(hasEventIds ? [{ name: 'EvtId', type: 'int64', chunk } as const] : []),
     ],
     4,
+    {},
+    origin ? { [originKey]: JSON.stringify(origin) } : {},
   );
   return {
     write({ score, inDomain, eventIds }) {
@@ -117,7 +126,7 @@ async function openCsv(file: string, hasEventIds: boolean): Promise<Sink> {
         // Nine digits tell every float32 apart.
         text += `${Number(s.toPrecision(9))},${inDomain[i]}${eventIds ? `,${eventIds[i]}` : ''}\n`;
       }
-      await handle.write(text);
+      await handle.appendFile(text); // unlike write, to its end
     },
     async close() {
       await handle.close();
@@ -133,7 +142,7 @@ async function openCsv(file: string, hasEventIds: boolean): Promise<Sink> {
 /** Rows of a Parquet row group: large enough to pack well, small enough to hold. */
 const groupRows = 65536;
 
-async function openParquet(file: string, hasEventIds: boolean): Promise<Sink> {
+async function openParquet(file: string, hasEventIds: boolean, origin: Origin | undefined): Promise<Sink> {
   const temporary = await openTemporary(file);
   const held: Rows = {
     score: new Float32Array(groupRows),
@@ -155,7 +164,8 @@ async function openParquet(file: string, hasEventIds: boolean): Promise<Sink> {
   ];
   let parquet: ParquetWriter;
   try {
-    parquet = new ParquetWriter({ writer: fileWriter(temporary.path), schema });
+    const about = origin ? { kvMetadata: [{ key: originKey, value: JSON.stringify(origin) }] } : {};
+    parquet = new ParquetWriter({ writer: fileWriter(temporary.path), schema, ...about });
   } catch (error) {
     await temporary.discard();
     throw writeError(file, error);
@@ -189,71 +199,3 @@ async function openParquet(file: string, hasEventIds: boolean): Promise<Sink> {
     abort: () => temporary.discard(),
   };
 }
-
-/** Scores as read back: [events] each; `eventIds` where the file has them. */
-export interface Scores {
-  readonly score: Float32Array;
-  readonly inDomain: Uint8Array;
-  readonly eventIds?: BigInt64Array;
-}
-
-/**
- * Reads a score file (.h5, .hdf5 or .csv) into memory.
- *
- * @throws {@link UsageError} for another suffix; {@link AnomalyClrError} where it cannot be read or is no score file.
- */
-export async function readScores(file: string): Promise<Scores> {
-  const suffix = path.extname(file).toLowerCase();
-  if (suffix === '.csv') return readCsv(file);
-  if (suffix === '.h5' || suffix === '.hdf5') return readHdf5(file);
-  throw new UsageError(`${file}: scores can be read from .h5, .hdf5 and .csv; write them as one of these`);
-}
-
-async function readHdf5(file: string): Promise<Scores> {
-  const reader = await Hdf5Reader.open(file, ['score', 'in_domain', 'EvtId']);
-  try {
-    const events = reader.dataset('score')?.shape?.[0] ?? 0;
-    const column = async (name: string, type: string) => {
-      const info = reader.dataset(name);
-      if (info?.shape?.length !== 1 || info.type !== type || info.shape[0] !== events)
-        throw new AnomalyClrError(`${file}: no dataset ${name} of ${type} (${events}); is it a score file?`);
-      return reader.read(name, 0, events);
-    };
-    const score = (await column('score', 'float32')) as Float32Array;
-    const inDomain = (await column('in_domain', 'uint8')) as Uint8Array;
-    if (!reader.names.includes('EvtId')) return { score, inDomain };
-    return { score, inDomain, eventIds: (await column('EvtId', 'int64')) as BigInt64Array };
-  } finally {
-    await reader.close();
-  }
-}
-
-async function readCsv(file: string): Promise<Scores> {
-  await statFile(file);
-  const score: number[] = [];
-  const inDomain: number[] = [];
-  const eventIds: bigint[] = [];
-  let hasEventIds: boolean | undefined;
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
-  for await (const line of lines) {
-    if (hasEventIds === undefined) {
-      hasEventIds = line === 'score,in_domain,EvtId';
-      if (!hasEventIds && line !== 'score,in_domain')
-        throw new AnomalyClrError(`${file}: first line is "${line.slice(0, 60)}", expected score,in_domain[,EvtId]`);
-      continue;
-    }
-    const match = csvRow.exec(line);
-    if (!match || (match[3] !== undefined) !== hasEventIds)
-      throw new AnomalyClrError(
-        `${file}: row ${score.length + 1} is "${line.slice(0, 60)}", expected as its first line says`,
-      );
-    score.push(Number(match[1]));
-    inDomain.push(Number(match[2]));
-    if (hasEventIds) eventIds.push(BigInt(match[3]));
-  }
-  if (hasEventIds === undefined) throw new AnomalyClrError(`${file}: is empty, expected score,in_domain[,EvtId]`);
-  const columns = { score: Float32Array.from(score), inDomain: Uint8Array.from(inDomain) };
-  return hasEventIds ? { ...columns, eventIds: BigInt64Array.from(eventIds) } : columns;
-}
-
-const csvRow = /^(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|Infinity)|NaN),([01])(?:,(-?\d+))?$/;

@@ -4,7 +4,7 @@ import { inDomain, outsideOf } from '../../src/events/domain.js';
 import { openEngine } from '../../src/engine/index.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
 import { detectorConfig } from '../../src/score/detector.js';
-import { readScores } from '../../src/score/write-scores.js';
+import { readScores } from '../../src/score/read-scores.js';
 import { temporaryFolder } from '../read/craft.js';
 import { needsRuntime, runtimeInstalled, writeBundle, type SmallBundle } from '../support/bundle.js';
 import { cli, sample } from '../support/cli.js';

@@ -4,7 +4,7 @@ import { evaluationSchema, type Evaluation } from '../../src/evaluate/evaluation
 import { auc } from '../../src/evaluate/auc.js';
 import { roc } from '../../src/evaluate/roc.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
-import { readScores } from '../../src/score/write-scores.js';
+import { readScores } from '../../src/score/read-scores.js';
 import { temporaryFolder } from '../read/craft.js';
 import { cli, sample, smallTraining } from '../support/cli.js';
 import { anomalyclr } from './in-process.js';

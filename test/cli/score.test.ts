@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { readScores } from '../../src/score/write-scores.js';
+import { readScores } from '../../src/score/read-scores.js';
 import { paddedEvents, particles, temporaryFolder, writeRaw } from '../read/craft.js';
 import { cli, sample, smallTraining } from '../support/cli.js';
 import { anomalyclr } from './in-process.js';

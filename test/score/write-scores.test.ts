@@ -4,7 +4,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { AnomalyClrError, UsageError } from '../../src/errors.js';
-import { openScoreWriter, readScores, type Scores } from '../../src/score/write-scores.js';
+import { readScores, type Scores } from '../../src/score/read-scores.js';
+import { openScoreWriter } from '../../src/score/write-scores.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'anomalyclr-scores-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,6 +30,7 @@ async function write(file: string, { score, inDomain, eventIds }: Scores, step =
   await writer.close();
 }
 
+/** What an independent reader makes of it. */
 async function readParquet(file: string): Promise<Scores> {
   const buffer = await asyncBufferFromFile(file);
   const rows = await parquetReadObjects({ file: buffer });
@@ -47,6 +49,7 @@ test.each(['.h5', '.hdf5', '.csv', '.CSV', '.parquet'])('%s: what is written is 
       const file = at(`scores${suffix}`);
       await write(file, scores, step);
       expect(await read(file)).toEqual(scores);
+      if (suffix === '.parquet') expect(await readScores(file)).toEqual(scores);
     }),
     { numRuns: 20, seed: 7 },
   );
@@ -126,7 +129,9 @@ describe('readScores refuses', () => {
   test('other files', async () => {
     await expect(readScores(at('none.h5'))).rejects.toThrow(/no such file/);
     await expect(readScores(at('none.csv'))).rejects.toThrow(/no such file/);
-    await expect(readScores(at('scores.parquet'))).rejects.toThrow(UsageError);
+    await expect(readScores(at('scores.txt'))).rejects.toThrow(UsageError);
+    writeFileSync(at('text.parquet'), 'text');
+    await expect(readScores(at('text.parquet'))).rejects.toThrow(/text\.parquet: cannot be read as Parquet \(/);
     writeFileSync(at('text.h5'), 'text');
     await expect(readScores(at('text.h5'))).rejects.toThrow(AnomalyClrError);
     const sample = path.join(process.cwd(), 'sample/Ato4l.h5');
