@@ -56,11 +56,32 @@ const evaluate = z.strictObject({
   signal: namedFiles({ group: 'Input and output', help: 'event file of a signal under its name; repeat for more' }),
   json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
   report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file for tables and plots' }),
+  out: optional({
+    group: 'Input and output',
+    argument: 'folder',
+    help: 'folder for the part of an evaluation that --shard asks for; anomalyclr merge makes figures of all',
+  }),
   ...reading,
   shard,
   memory,
   ...inference,
   ...engine,
+  ...common,
+});
+
+const merge = z.strictObject({
+  parts: files({
+    group: 'Input and output',
+    positional: true,
+    help: 'score files, or folders of evaluations, of all shards in any order; names may have * and ?',
+  }),
+  out: optional({
+    group: 'Input and output',
+    argument: 'file',
+    help: 'scores of all, in the format of its suffix: h5, csv, parquet; not for evaluations',
+  }),
+  json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
+  report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file of a merged evaluation' }),
   ...common,
 });
 
@@ -134,6 +155,7 @@ export const commandSchemas = {
   train,
   score,
   evaluate,
+  merge,
   export: exportOptions,
   verify,
   serve,
@@ -147,6 +169,7 @@ export type OptionsOf<C extends CommandName> = z.output<(typeof commandSchemas)[
 export type TrainOptions = OptionsOf<'train'>;
 export type ScoreOptions = OptionsOf<'score'>;
 export type EvaluateOptions = OptionsOf<'evaluate'>;
+export type MergeOptions = OptionsOf<'merge'>;
 export type InspectOptions = OptionsOf<'inspect'>;
 export type DemoOptions = OptionsOf<'demo'>;
 export type ExportOptions = OptionsOf<'export'>;

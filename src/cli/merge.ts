@@ -1,0 +1,44 @@
+import { existsSync, statSync } from 'node:fs';
+import { glob } from 'tinyglobby';
+import type { MergeOptions } from '../config/schema.js';
+import { AnomalyClrError, UsageError } from '../errors.js';
+import { checkWritable, writeAtomically } from '../files.js';
+import { mergeScores } from '../score/merge.js';
+import type { Context } from './commands.js';
+
+/** `anomalyclr merge PART..`: one score file of those of shards, or one evaluation of its parts, which are folders. */
+export async function run(options: MergeOptions, context: Context): Promise<void> {
+  const parts = await expand(options.parts);
+  const folders = parts.filter(part => existsSync(part) && statSync(part).isDirectory());
+  if (folders.length === 0) return scores(parts, options, context);
+  throw new UsageError(`${folders[0]}: is a folder; give score files`);
+}
+
+async function scores(
+  parts: readonly string[],
+  { out, json, report }: MergeOptions,
+  { output, progress, signal }: Context,
+): Promise<void> {
+  if (out === undefined) throw new UsageError('merge needs --out: the file for the scores of all shards');
+  if (report !== undefined) throw new UsageError('--report: is of a merged evaluation; leave it out');
+  if (typeof json === 'string') await checkWritable(json);
+  const merged = { file: out, ...(await mergeScores({ parts, out, signal, progress })) };
+  if (typeof json === 'string') await writeAtomically(json, `${JSON.stringify(merged, null, 2)}\n`);
+  if (json === true) output.json(merged);
+  else output.info(`${out}: ${merged.events} events of ${merged.shards} shards`);
+}
+
+/** Names as they are, and patterns where no file is called so, in the order of the alphabet. */
+async function expand(names: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    if (existsSync(name) || !/[*?[{]/.test(name)) {
+      found.push(name);
+      continue;
+    }
+    const matches = await glob([name], { onlyFiles: false, expandDirectories: false, dot: false });
+    if (matches.length === 0) throw new AnomalyClrError(`${name}: no file is called so`);
+    found.push(...matches.map(match => match.replace(/\/$/, '')).toSorted());
+  }
+  return found;
+}
