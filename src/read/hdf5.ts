@@ -4,6 +4,9 @@ import { show } from '../files.js';
 import { layout } from '../events/objects.js';
 import type { EventFile, EventFormat } from './event-file.js';
 import { type DatasetInfo, Hdf5Reader } from './hdf5-reader.js';
+import { schemaEvents } from './schema/events.js';
+import { openHdf5Columns } from './schema/hdf5-columns.js';
+import { branchesOf, type EventSchema } from './schema/schema.js';
 import { decodeSlots, valuesPerEvent } from './slots.js';
 
 const signature = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
@@ -37,7 +40,8 @@ async function hasSignature(file: string): Promise<boolean> {
   }
 }
 
-async function openHdf5(file: string): Promise<EventFile> {
+async function openHdf5(file: string, schema?: EventSchema): Promise<EventFile> {
+  if (schema) return schemaEvents(file, await openHdf5Columns(file, schema.table, branchesOf(schema)), schema);
   const reader = await Hdf5Reader.open(file, ['Particles', 'EvtId']);
   try {
     const particles = checkParticles(file, reader);
@@ -65,7 +69,7 @@ function checkParticles(file: string, reader: Hdf5Reader): DatasetInfo & { shape
   const info = reader.dataset('Particles');
   if (!info) {
     const has = reader.names.slice(0, 10).map(show).join(', ') || 'nothing';
-    throw new AnomalyClrError(`${file}: no dataset Particles (at its top: ${has}); give a file in the ADC2021 layout`);
+    throw new AnomalyClrError(`${file}: no dataset Particles (at its top: ${has}); give a file in the ADC2021 layout, or say by --schema what is in it`);
   }
   const { shape, type } = info;
   if (shape?.length !== 3 || shape[1] !== layout.slots || shape[2] !== 4)

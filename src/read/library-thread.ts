@@ -4,6 +4,8 @@ import { Worker, type ResourceLimits } from 'node:worker_threads';
 export interface LibraryProgram {
   /** The library's module. */
   readonly module: string;
+  /** Modules beside it; the program's `prepare` gets them after the library. */
+  readonly also?: readonly string[];
   /**
    * JavaScript that runs in the thread: `serve(work)` answers each request with what `work(library, request)` gives, whose
    * buffers named in `transfer` of `{ value, transfer }` are handed over. A string, since a thread needs JavaScript and
@@ -17,7 +19,7 @@ const preamble = `
 const { parentPort, workerData } = require('node:worker_threads');
 for (const name of ['log', 'info', 'warn', 'error', 'debug']) console[name] = () => {};
 const serve = (work, prepare = (library) => library) => {
-  const library = import(workerData).then(prepare);
+  const library = Promise.all(workerData.map((module) => import(module))).then((modules) => prepare(...modules));
   library.catch(() => {});
   parentPort.on('message', async (request) => {
     try {
@@ -51,7 +53,7 @@ export class LibraryThread {
   private constructor(private readonly program: LibraryProgram) {
     this.worker = new Worker(preamble + program.source, {
       eval: true,
-      workerData: import.meta.resolve(program.module),
+      workerData: [program.module, ...(program.also ?? [])].map(module => import.meta.resolve(module)),
       stdout: true,
       stderr: true,
       ...(program.limits ? { resourceLimits: program.limits } : {}),
