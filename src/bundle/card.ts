@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { falsePositiveRates } from '../evaluate/summary.js';
-import { domainSchema } from '../events/domain.js';
-import { kindNames } from '../events/objects.js';
+import { domainSchema, kindsOf, type Domain } from '../events/domain.js';
+import type { KindName } from '../events/objects.js';
 
 /** Under this key of the file's metadata_props lies the {@link Card} as JSON. */
 export const cardKey = 'anomalyclr.card';
@@ -17,7 +17,7 @@ export const slotLimits = { min: 1, max: 64 } as const;
  *     representation   float32 [batch, size]
  *     in_domain        bool    [batch]
  *     domain_distance  float32 [batch]              0 within the domain, inf for an event that breaks the rules
- *     crossed          int32   [batch, 5, 4]        rows {@link crossedRows}, columns {@link crossedColumns}, bits
+ *     crossed          int32   [batch, kinds + 1, 4]  rows {@link crossedRowsOf}, columns {@link crossedColumns}, bits
  *                                                   {@link crossedBits}
  *
  * `domain_distance` is the farthest that a feature lies beyond its boundary, in standard deviations of that feature over
@@ -27,13 +27,20 @@ export const inputName = 'objects';
 export const outputNames = ['score', 'representation', 'in_domain', 'domain_distance', 'crossed'] as const;
 export type OutputName = (typeof outputNames)[number];
 
-/** `event`: of all kinds together, where only the count means something, and objects of unknown class. */
-export const crossedRows = [...kindNames, 'event'] as const;
+/**
+ * The kinds of the data; then `event`: of all kinds together, where only the count means something, and objects of unknown
+ * class.
+ */
+export const crossedRowsOf = (domain: Pick<Domain, 'data'>): readonly (KindName | 'event')[] => [
+  ...kindsOf(domain),
+  'event',
+];
 /** `count`: how many objects of the kind. */
 export const crossedColumns = ['pt', 'eta', 'phi', 'count'] as const;
 /** `invalid`: not finite, of unknown class, in an empty slot, or a pT that cannot be; such an event gets no score. */
 export const crossedBits = { below: 1, above: 2, invalid: 4 } as const;
-export const crossedSize = crossedRows.length * crossedColumns.length;
+export const crossedSizeOf = (domain: Pick<Domain, 'data'>): number =>
+  crossedRowsOf(domain).length * crossedColumns.length;
 
 const count = z.int().nonnegative();
 const interval = z.strictObject({ value: z.number(), low: z.number(), high: z.number() });
@@ -92,49 +99,61 @@ const referenceEventSchema = z.strictObject({
   representation: z.array(z.number()),
   inDomain: z.boolean(),
   distance: z.number(),
-  crossed: z.array(z.int()).length(crossedSize),
+  /** [rows, columns] */
+  crossed: z.array(z.int()),
 });
 
 /** All that a stranger needs to use the bundle safely, as it lies inside the file and beside it as JSON and Markdown. */
-export const cardSchema = z.strictObject({
-  format: z.literal('anomalyclr.bundle.1'),
-  name: z.string().min(1),
-  /** Of this library. */
-  version: z.string(),
-  /** ISO date and time. */
-  created: z.string(),
-  part: z.enum(['encoder', 'scorer']),
-  precision: z.enum(['f32', 'f16', 'bf16', 'int8']),
-  /** `packed`: real objects alone go through the dense layers; `padded`: every slot does, without data-dependent shapes. */
-  layout: z.enum(['packed', 'padded']),
-  representation: z.strictObject({ name: z.string(), size: z.int().positive() }),
-  /** What input and outputs mean, in words, by name. */
-  signature: z.record(z.string(), z.string()),
-  /** Cuts of the training sample, in words. */
-  selection: z.array(z.string()),
-  domain: domainSchema,
-  training: z.strictObject({
-    loss: z.string(),
-    seed: z.number(),
-    /** Every option as used, the augmentation recipe among them; names of files without their folders. */
-    options: z.record(z.string(), z.unknown()),
-    files: z.array(sourceFile),
-    skipped: count,
-    engine: z.string(),
-    machine: z.string(),
-    started: z.string(),
-  }),
-  calibration: calibrationSchema.nullable(),
-  precisionChange: precisionChangeSchema.nullable(),
-  nuisances: z.array(z.string()),
-  licence: z.string(),
-  citation: z.array(z.string()),
-  reference: z.strictObject({
-    /** Largest difference of a recomputed score, relative to it, and of a representation, relative to its largest number. */
-    tolerance: z.strictObject({ score: z.number().positive(), representation: z.number().positive() }),
-    events: z.array(referenceEventSchema),
-  }),
-});
+export const cardSchema = z
+  .strictObject({
+    format: z.literal('anomalyclr.bundle.1'),
+    name: z.string().min(1),
+    /** Of this library. */
+    version: z.string(),
+    /** ISO date and time. */
+    created: z.string(),
+    part: z.enum(['encoder', 'scorer']),
+    precision: z.enum(['f32', 'f16', 'bf16', 'int8']),
+    /** `packed`: real objects alone go through the dense layers; `padded`: every slot does, without data-dependent shapes. */
+    layout: z.enum(['packed', 'padded']),
+    representation: z.strictObject({ name: z.string(), size: z.int().positive() }),
+    /** What input and outputs mean, in words, by name. */
+    signature: z.record(z.string(), z.string()),
+    /** Cuts of the training sample, in words. */
+    selection: z.array(z.string()),
+    domain: domainSchema,
+    training: z.strictObject({
+      loss: z.string(),
+      seed: z.number(),
+      /** Every option as used, the augmentation recipe among them; names of files without their folders. */
+      options: z.record(z.string(), z.unknown()),
+      files: z.array(sourceFile),
+      skipped: count,
+      engine: z.string(),
+      machine: z.string(),
+      started: z.string(),
+    }),
+    calibration: calibrationSchema.nullable(),
+    precisionChange: precisionChangeSchema.nullable(),
+    nuisances: z.array(z.string()),
+    licence: z.string(),
+    citation: z.array(z.string()),
+    reference: z.strictObject({
+      /** Largest difference of a recomputed score, relative to it, and of a representation, relative to its largest number. */
+      tolerance: z.strictObject({ score: z.number().positive(), representation: z.number().positive() }),
+      events: z.array(referenceEventSchema),
+    }),
+  })
+  .superRefine(({ domain, reference }, context) => {
+    const wanted = crossedSizeOf(domain);
+    for (const [i, { crossed }] of reference.events.entries())
+      if (crossed.length !== wanted)
+        context.addIssue({
+          code: 'custom',
+          path: ['reference', 'events', i, 'crossed'],
+          message: `has ${crossed.length} numbers, expected ${wanted}`,
+        });
+  });
 
 export type Card = z.infer<typeof cardSchema>;
 export type Calibration = z.infer<typeof calibrationSchema>;

@@ -12,7 +12,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { AnomalyClrError } from '../errors.js';
 import { explainIssue, fileError, show } from '../files.js';
-import { cardKey, cardSchema, crossedColumns, crossedRows, inputName, type Card, type OutputName } from './card.js';
+import { cardKey, cardSchema, crossedColumns, crossedRowsOf, inputName, type Card, type OutputName } from './card.js';
 
 /** Protocol buffers hold no more. */
 const maxBytes = 2 ** 31 - 1;
@@ -136,7 +136,7 @@ function checkGraph(graph: GraphProto, card: Card, name: string): void {
     representation: { type: FLOAT, dims: [null, card.representation.size] },
     in_domain: { type: BOOL, dims: [null] },
     domain_distance: { type: FLOAT, dims: [null] },
-    crossed: { type: INT32, dims: [null, crossedRows.length, crossedColumns.length] },
+    crossed: { type: INT32, dims: [null, crossedRowsOf(card.domain).length, crossedColumns.length] },
   };
   const constants = new Set(graph.initializer.map(tensor => tensor.name));
   const inputs = graph.input.filter(input => !constants.has(input.name));

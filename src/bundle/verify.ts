@@ -1,10 +1,10 @@
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { kindNames } from '../events/objects.js';
+import { kindsOf } from '../events/domain.js';
 import type { Bundle, BundleOutputs, OpenBundleOptions } from './bundle.js';
 import {
   crossedColumns,
-  crossedRows,
-  crossedSize,
+  crossedRowsOf,
+  crossedSizeOf,
   slotLimits,
   type Card,
   type ReferenceEvent,
@@ -56,7 +56,7 @@ export async function verifyBundle(file: string, options: OpenBundleOptions = {}
   try {
     const { card, provider } = bundle;
     const problems = cardProblems(card);
-    const comparisons = card.reference.events.map((event, i) => new Comparison(i + 1, event, card.reference.tolerance));
+    const comparisons = card.reference.events.map((event, i) => new Comparison(i + 1, event, card));
     for (const { how, first, padded } of ways(card.reference.events)) {
       const found = await bundle.run(padded.objects, padded.events, padded.slots, { representation: true });
       for (let e = 0; e < padded.events; e++) comparisons[first + e].compare(found, e, how);
@@ -99,7 +99,7 @@ class Comparison {
   constructor(
     private readonly event: number,
     private readonly expected: ReferenceEvent,
-    private readonly tolerance: Tolerance,
+    private readonly card: Card,
   ) {}
 
   get problems(): string[] {
@@ -107,7 +107,8 @@ class Comparison {
   }
 
   compare(found: BundleOutputs, e: number, how: string): void {
-    const { expected, tolerance } = this;
+    const { expected, card } = this;
+    const { tolerance } = card.reference;
     const want = expected.representation;
     const at = (values: ArrayLike<number>, size: number) =>
       Array.from({ length: size }, (_, i) => values[e * size + i]);
@@ -128,11 +129,11 @@ class Comparison {
       this.fault('domain_distance', `${distance}, expected ${expected.distance}`, how);
     if ((found.inDomain[e] === 1) !== expected.inDomain)
       this.fault('in_domain', `${found.inDomain[e] === 1}, expected ${expected.inDomain}`, how);
-    const crossed = at(found.crossed, crossedSize);
+    const crossed = at(found.crossed, crossedSizeOf(card.domain));
     const cell = crossed.findIndex((bits, i) => bits !== expected.crossed[i]);
     if (cell >= 0) {
       const [row, column] = [Math.floor(cell / crossedColumns.length), cell % crossedColumns.length];
-      const name = `${crossedRows[row]} ${crossedColumns[column]}`;
+      const name = `${crossedRowsOf(card.domain)[row]} ${crossedColumns[column]}`;
       this.fault('crossed', `${crossed[cell]} for ${name}, expected ${expected.crossed[cell]}`, how);
     }
   }
@@ -163,7 +164,7 @@ export function cardProblems({ domain, calibration, reference }: Card): string[]
   const problems: string[] = [];
   if (reference.events.length === 0)
     problems.push('its card has no reference events, so nothing shows that it is whole');
-  for (const kind of kindNames) {
+  for (const kind of kindsOf(domain)) {
     const { multiplicity, ...features } = domain.kinds[kind];
     if (multiplicity.min > multiplicity.max)
       problems.push(`its card: domain.kinds.${kind}.multiplicity: min is above max`);

@@ -9,6 +9,9 @@ export const dataKinds = { event, jet } satisfies Readonly<Record<string, DataKi
 export type DataKindName = keyof typeof dataKinds;
 export const dataKindNames = Object.keys(dataKinds) as [DataKindName, ...DataKindName[]];
 
+/** The noun with its article. */
+export const withArticle = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
+
 /** The entry of {@link dataKinds}; of events where nothing is said, as in files from before there were others. */
 export function dataKind(name: DataKindName = 'event'): DataKind {
   return dataKinds[name];

@@ -1,7 +1,7 @@
 import { augmentations } from '../augment/list.js';
 import { crossedBits, type Card, type Threshold } from '../bundle/card.js';
 import type { Recipe, Step } from '../config/recipe.js';
-import { kindNames } from '../events/objects.js';
+import { dataKind, withArticle } from '../events/data-kinds.js';
 
 /** How every card in Markdown begins. */
 export const cardTitle = '# Model card: ';
@@ -42,14 +42,18 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
+
 /** At most `digits` figures, without zeros that say nothing. */
 export const figures = (x: number, digits = 4): string => String(Number(x.toPrecision(digits)));
 
 function whatItIs({ part, precision: numbers, layout, version, created, ...card }: Card, file: CardFile): string {
+  const { data } = card.domain;
+  const one = data === undefined ? 'collider event' : dataKind(data).words.one;
   const does =
     part === 'scorer'
-      ? 'gives every collider event one anomaly score; higher is more anomalous. It was trained on background alone'
-      : 'turns every collider event into a vector, its representation. It was trained on background alone';
+      ? `gives every ${one} one anomaly score; higher is more anomalous. It was trained on background alone`
+      : `turns every ${one} into a vector, its representation. It was trained on background alone`;
   return (
     `\`${file.file}\` (ONNX, ${file.bytes} bytes, SHA-256 \`${file.sha256}\`) ${does}: an encoder trained by contrast ` +
     `(loss \`${card.training.loss}\`)${part === 'scorer' ? ', and an autoencoder on its representation ' : ', read at '}` +
@@ -59,9 +63,10 @@ function whatItIs({ part, precision: numbers, layout, version, created, ...card 
   );
 }
 
-function howToCall({ signature, part, reference: { events } }: Card, file: string): string {
+function howToCall({ signature, part, domain, reference: { events } }: Card, file: string): string {
   const rows = Object.entries(signature).map(([name, meaning]) => [`\`${name}\``, meaning]);
   const example = events[0]?.objects ?? [[35.2, 0, 1.1, 1]];
+  const { one } = dataKind(domain.data).words;
   const first = part === 'scorer' ? 'score' : 'representation';
   const { below, above, invalid } = crossedBits;
   return section(
@@ -73,7 +78,7 @@ function howToCall({ signature, part, reference: { events } }: Card, file: strin
       'import numpy as np, onnxruntime as ort',
       '',
       `session = ort.InferenceSession("${file}")`,
-      'objects = np.array([[  # one event: pT [GeV], eta, phi [rad], class',
+      `objects = np.array([[  # one ${one}: pT [GeV], eta, phi [rad], class`,
       ...example.map(row => `    [${row.map(x => figures(x, 9)).join(', ')}],`),
       ']], dtype=np.float32)',
       `names = ["${first}", "in_domain", "domain_distance", "crossed"]`,
@@ -87,7 +92,7 @@ function howToCall({ signature, part, reference: { events } }: Card, file: strin
       `npx anomalyclr verify ${file}`,
       ...(part === 'scorer'
         ? [
-            '# one score an event, NaN outside the domain; and the same over HTTP',
+            `# one score ${withArticle(one)}, NaN outside the domain; and the same over HTTP`,
             `npx anomalyclr score --model ${file} --data events.h5 --out scores.csv --out-of-domain nan`,
             `npx anomalyclr serve --model ${file}`,
           ]
@@ -98,7 +103,8 @@ function howToCall({ signature, part, reference: { events } }: Card, file: strin
 }
 
 function boundaries({ domain, selection }: Card): string {
-  const rows = kindNames.flatMap(name =>
+  const { kinds, words, roundPhi } = dataKind(domain.data);
+  const rows = kinds.flatMap(name =>
     (['pt', 'eta', 'phi'] as const).flatMap(feature => {
       const seen = domain.kinds[name][feature];
       if (!seen) return [];
@@ -107,7 +113,7 @@ function boundaries({ domain, selection }: Card): string {
       return [[name, unit, ...[seen.min, quantiles[0], quantiles[4], quantiles[8], seen.max].map(x => figures(x))]];
     }),
   );
-  const counts = kindNames.map(name => [name, domain.kinds[name].multiplicity] as const);
+  const counts = kinds.map(name => [name, domain.kinds[name].multiplicity] as const);
   const multiplicities = [...counts, ['all', domain.multiplicity] as const].map(([name, { min, max, mean }]) => [
     name,
     String(min),
@@ -116,8 +122,9 @@ function boundaries({ domain, selection }: Card): string {
   ]);
   return section(
     'Domain: where it was trained',
-    `Least and largest value of each feature over ${domain.events} events. An event with anything beyond has ` +
-      '`in_domain` false, and its score is an extrapolation; phi alone may be all round.',
+    `Least and largest value of each feature over ${domain.events} ${words.many}. ${capital(withArticle(words.one))} with ` +
+      'anything beyond has `in_domain` false, and its score is an extrapolation' +
+      (roundPhi ? '; phi alone may be all round.' : '.'),
     table(['kind', 'feature', 'min', '0.1 %', '50 %', '99.9 %', 'max'], rows),
     table(['objects of kind', 'fewest', 'mean', 'most'], multiplicities),
     'Selection of the training sample:',

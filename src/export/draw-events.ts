@@ -1,6 +1,6 @@
-import { quantileProbabilities, type Domain, type FeatureSummary } from '../events/domain.js';
+import { kindsOf, quantileProbabilities, type Domain, type FeatureSummary } from '../events/domain.js';
 import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
-import { Kind, kindNames } from '../events/objects.js';
+import { Kind } from '../events/objects.js';
 import { Draws } from '../events/philox.js';
 
 /** Apart from every epoch of training. */
@@ -17,17 +17,18 @@ const unphysicalPt = 14_000;
  */
 export function drawEvents(domain: Domain, count: number, seed: number): EventBatch {
   const builder = new EventBatchBuilder();
+  const kinds = kindsOf(domain);
   for (let event = 0; event < count; event++) {
     const draws = new Draws(seed, drawEpoch, event, 0);
     const change = event % 3 === 0 ? changes[(event / 3) % changes.length] : undefined;
-    for (const name of kindNames) {
+    for (const [k, name] of kinds.entries()) {
       const { multiplicity, ...features } = domain.kinds[name];
       const objects = drawNumber(multiplicity.counts, draws.uniform());
       const { pt, eta, phi } = features;
       if (!pt || !eta || !phi) continue;
       const pts = Array.from({ length: objects }, () => at(pt, draws.uniform())).sort((a, b) => b - a);
       for (const [i, value] of pts.entries()) {
-        const own = i === 0 && Kind[name] === 1 + (event % 4) ? change : undefined;
+        const own = i === 0 && k === event % kinds.length ? change : undefined;
         const drawn = name === 'met' ? 0 : at(eta, draws.uniform());
         builder.addObject(
           changedPt(value, pt, own),

@@ -7,8 +7,10 @@ import {
   type ReferenceEvent,
   type Tolerance,
 } from '../bundle/card.js';
-import { kindNames, layout } from '../events/objects.js';
+import { dataKind } from '../events/data-kinds.js';
+import { Kind } from '../events/objects.js';
 import type { RunProvenance } from '../model/run-folder.js';
+import type { Domain } from '../events/domain.js';
 import type { LoadedRun } from '../score/load-run.js';
 
 /** What a card is made of. */
@@ -27,10 +29,12 @@ export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'pre
 /** What a file's metadata_props hold: the card, and before it what whoever looks at the file should see first. */
 export function metadataOf(card: Card): Record<string, string> {
   const { name, version, licence, signature, citation } = card;
+  const { data } = card.domain;
+  const what = data === undefined ? 'collider events' : dataKind(data).words.many;
   const told = Object.entries(signature).map(([key, text]) => [`anomalyclr.${key}`, text]);
   return {
     'anomalyclr.about':
-      `${name}: anomaly scores of collider events, in physical units. Outside the training domain a score is an ` +
+      `${name}: anomaly scores of ${what}, in physical units. Outside the training domain a score is an ` +
       `extrapolation: look at in_domain. Boundaries, thresholds and all else: JSON under ${cardKey}.`,
     'anomalyclr.version': version,
     'anomalyclr.licence': licence,
@@ -58,8 +62,8 @@ export function makeCard(parts: CardParts): Card {
     precision,
     layout: parts.layout,
     representation: { name: run.representation, size: to - from },
-    signature: signatureOf(part, to - from),
-    selection: selectionOf(),
+    signature: signatureOf(part, to - from, run.domain),
+    selection: [...dataKind(run.domain.data).selection],
     domain: run.domain,
     training: {
       loss,
@@ -93,11 +97,15 @@ function optionsOf(settings: Readonly<Record<string, unknown>>): Card['training'
   );
 }
 
-function signatureOf(part: Card['part'], size: number): Record<string, string> {
+function signatureOf(part: Card['part'], size: number, { data }: Domain): Record<string, string> {
+  const { kinds, roundPhi, words } = dataKind(data);
+  const classes = kinds.map(name => `${Kind[name]} ${name === 'met' ? 'MET' : name}`).join(', ');
+  const ends = roundPhi ? ', within -pi to pi' : '';
+  const relative = roundPhi ? '' : ` relative to the axis of the ${words.one}`;
   return {
     objects:
-      'float32 [batch, slots, 4] = pT [GeV], eta, phi [rad, within -pi to pi], class (1 MET, 2 electron, 3 muon, ' +
-      '4 jet; 0 and three more zeros in an empty slot); 1 to 64 slots, objects in any of them and in any order',
+      `float32 [batch, slots, 4] = pT [GeV], eta, phi [rad${ends}]${relative}, class (${classes}; 0 and three more zeros in ` +
+      `an empty slot); 1 to 64 slots, ${words.objects} in any of them and in any order`,
     ...(part === 'scorer'
       ? {
           score:
@@ -105,28 +113,15 @@ function signatureOf(part: Card['part'], size: number): Record<string, string> {
             'NaN for an event that breaks the rules of the input',
         }
       : {}),
-    representation: `float32 [batch, ${size}], what the encoder makes of the event`,
+    representation: `float32 [batch, ${size}], what the encoder makes of the ${words.one}`,
     in_domain: 'bool [batch], whether every feature and every number of objects lies within the training domain',
     domain_distance:
       'float32 [batch], how far the feature farthest outside lies beyond its boundary, in standard deviations of that ' +
       'feature over the training sample; 0 within the domain, infinite for an event that breaks the rules',
     crossed:
-      'int32 [batch, 5, 4], which boundary was crossed: rows met, electron, muon, jet, event (all kinds together); ' +
-      'columns pt, eta, phi, count; bits 1 below, 2 above, 4 not valid',
+      `int32 [batch, ${kinds.length + 1}, 4], which boundary was crossed: rows ${kinds.join(', ')}, event (all kinds ` +
+      'together); columns pt, eta, phi, count; bits 1 below, 2 above, 4 not valid',
   };
-}
-
-function selectionOf(): string[] {
-  const { electron, muon, jet } = layout;
-  return [
-    `electrons: pT > ${electron.minPt} GeV, |eta| < ${electron.maxAbsEta}, the ${electron.capacity} of largest pT`,
-    `muons: pT > ${muon.minPt} GeV, |eta| < ${muon.maxAbsEta}, the ${muon.capacity} of largest pT`,
-    `jets: pT > ${jet.minPt} GeV, |eta| < ${jet.maxAbsEta}, the ${jet.capacity} of largest pT`,
-    'events: at least one electron or muon with pT > 23 GeV',
-    'MET: eta = 0, one for each event',
-    'These are the cuts of the ADC2021 sample, whose layout the training files have; a file of other cuts would show in ' +
-      'the boundaries of the domain.',
-  ];
 }
 
 /** What a user has to know that the figures do not say. */
@@ -159,9 +154,9 @@ function nuisancesOf({ run, provenance, calibration, precisionChange, representa
   return notes;
 }
 
-function rareKinds({ kinds, events }: LoadedRun['domain']): string[] {
+function rareKinds({ data, kinds, events }: Domain): string[] {
   const notes: string[] = [];
-  for (const name of kindNames) {
+  for (const name of dataKind(data).kinds) {
     const { counts, max } = kinds[name].multiplicity;
     if (kinds[name].objects === 0) {
       notes.push(`No ${name} was seen in training: every event with one is outside the domain.`);

@@ -1,6 +1,6 @@
 import { crossedBits } from '../bundle/card.js';
-import { boundaryOf, type Domain, type Multiplicity } from '../events/domain.js';
-import { kindNames, type KindName } from '../events/objects.js';
+import { boundaryOf, kindsOf, type Domain, type Multiplicity } from '../events/domain.js';
+import { Kind, type KindName } from '../events/objects.js';
 import type { Graph } from './graph.js';
 import type { ObjectValues } from './model-objects.js';
 
@@ -9,7 +9,7 @@ const unbounded = 1e30;
 const features = ['pt', 'eta', 'phi'] as const;
 type Feature = (typeof features)[number];
 
-/** bool [batch]; float [batch]; int32 [batch, 5, 4], with the meaning of bundle/card.ts. */
+/** bool [batch]; float [batch]; int32 [batch, kinds + 1, 4], with the meaning of bundle/card.ts. */
 export interface Verdict {
   readonly inDomain: string;
   readonly distance: string;
@@ -21,11 +21,18 @@ export function addVerdict(graph: Graph, domain: Domain, objects: ObjectValues):
   const n = graph.node.bind(graph);
   const { code, kinds, invalid, unknownClass, validEvent } = objects;
   const x = objects.features;
-  // rows by class code; an empty slot, 0, has no boundaries
+  const kindNames = kindsOf(domain);
+  const codes = Kind[kindNames[kindNames.length - 1]] + 1;
+  const rowsOfCrossed = kindNames.length + 1;
+  // rows by class code; an empty slot, 0, has no boundaries, nor has a class of other data
   const table = (name: string, empty: number, of: (kind: KindName, feature: Feature) => number): string => {
-    const rows = kindNames.flatMap(kind => features.map(feature => of(kind, feature)));
-    const data = Float32Array.of(empty, empty, empty, ...rows);
-    return n('Gather', [graph.constant(`${name}_by_class`, data, [kindNames.length + 1, 3]), code], name, { axis: 0n });
+    const data = new Float32Array(codes * 3).fill(empty);
+    for (const kind of kindNames)
+      data.set(
+        features.map(feature => of(kind, feature)),
+        Kind[kind] * 3,
+      );
+    return n('Gather', [graph.constant(`${name}_by_class`, data, [codes, 3]), code], name, { axis: 0n });
   };
   const least = table('least', -unbounded, (...of) => boundaryOf(domain, ...of)?.min ?? -unbounded);
   const greatest = table('greatest', unbounded, (...of) => boundaryOf(domain, ...of)?.max ?? unbounded);
@@ -64,7 +71,7 @@ export function addVerdict(graph: Graph, domain: Domain, objects: ObjectValues):
         'Reshape',
         [
           bitsOf('weighted', perOwner, [below, below, below, above, above, above, broken, broken, broken], [9]),
-          graph.list(0, 5, 3, 3),
+          graph.list(0, rowsOfCrossed, 3, 3),
         ],
         'by_bit',
       ),
@@ -82,6 +89,8 @@ export function addVerdict(graph: Graph, domain: Domain, objects: ObjectValues):
     graph.constant(name, Float32Array.from(seen, of), [seen.length]);
   const [fewest, most] = [row('fewest', m => m.min), row('most', m => m.max)];
   const unknown = n('ReduceMax', [unknownClass], 'any_unknown', { axes: [1n], keepdims: 1n });
+  const unknownBits = new Float32Array(rowsOfCrossed);
+  unknownBits[kindNames.length] = broken;
   const countBits = n(
     'Add',
     [
@@ -97,7 +106,7 @@ export function addVerdict(graph: Graph, domain: Domain, objects: ObjectValues):
         ],
         'count_bounds',
       ),
-      n('Mul', [unknown, graph.constant('unknown_bit', Float32Array.of(0, 0, 0, 0, broken), [5])], 'unknown_bits'),
+      n('Mul', [unknown, graph.constant('unknown_bit', unknownBits, [rowsOfCrossed])], 'unknown_bits'),
     ],
     'count_bits',
   );

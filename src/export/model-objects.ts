@@ -1,4 +1,4 @@
-import { kindNames } from '../events/objects.js';
+import { eventKindNames, Kind, type KindName } from '../events/objects.js';
 import type { Graph } from './graph.js';
 
 /** Values of the graph about every slot of every event. */
@@ -11,8 +11,10 @@ export interface ObjectValues {
   readonly features: string;
   /** int64 [batch, slots]: class code, 0 where it is unknown. */
   readonly code: string;
-  /** [batch, slots, 4]: 1 for the object's kind. */
+  /** [batch, slots, kinds]: 1 for the object's kind. */
   readonly kinds: string;
+  /** [batch, slots, 4]: the class as the encoder reads it, 1 for MET, electron, muon, jet; zeros for what is none of these. */
+  readonly classes: string;
   /** bool [batch, slots]: an object that the encoder sees. */
   readonly real: string;
   /** [batch, slots, 3] 1 where pT, eta or phi breaks the rules. */
@@ -26,11 +28,13 @@ export interface ObjectValues {
 const largest = 3.4028234e38;
 
 /**
- * Takes the input apart and finds what breaks the rules: a number that is not finite, a class other than 0 to 4, a number
+ * Takes the input apart and finds what breaks the rules: a number that is not finite, a class that is no kind of the data, a number
  * in an empty slot, an object without positive pT (MET may have 0). Comparisons with NaN are false, hence "not good"
  * everywhere rather than "bad".
+ *
+ * @param kindNames - those of the data, in the order of their codes
  */
-export function addObjects(graph: Graph, input: string): ObjectValues {
+export function addObjects(graph: Graph, input: string, kindNames: readonly KindName[]): ObjectValues {
   const n = graph.node.bind(graph);
   const features = n('Slice', [input, graph.list(0), graph.list(3), graph.list(2)], 'features');
   const columns = graph.split('Split', [input], ['pt_column', 'eta_column', 'phi_column', 'class_column'], {
@@ -39,7 +43,11 @@ export function addObjects(graph: Graph, input: string): ObjectValues {
   const [pt, eta, phi, kind] = ['pt', 'eta', 'phi', 'class'].map((name, i) =>
     n('Squeeze', [columns[i], graph.list(2)], name),
   );
-  const codes = graph.constant('codes', Float32Array.of(1, 2, 3, 4), [kindNames.length]);
+  const codes = graph.constant(
+    'codes',
+    Float32Array.from(kindNames, name => Kind[name]),
+    [kindNames.length],
+  );
   const isKind = n('Equal', [columns[3], codes], 'is_kind');
   const kinds = graph.cast(isKind, 'float', 'kinds');
   const occupied = n(
@@ -88,5 +96,17 @@ export function addObjects(graph: Graph, input: string): ObjectValues {
     [n('And', [occupied, positive], 'has_pt'), n('Unsqueeze', [validEvent, graph.list(1)], 'of_valid_event')],
     'real',
   );
-  return { pt, eta, phi, features, code, kinds, real: usable, invalid, unknownClass, validEvent };
+  const classes = graph.within('classes', () => addClasses(graph, kinds, kindNames));
+  return { pt, eta, phi, features, code, kinds, classes, real: usable, invalid, unknownClass, validEvent };
+}
+
+function addClasses(graph: Graph, kinds: string, kindNames: readonly KindName[]): string {
+  if (kindNames.every((name, k) => name === eventKindNames[k])) return kinds;
+  const columns = eventKindNames.length;
+  const matrix = new Float32Array(kindNames.length * columns);
+  for (const [k, name] of kindNames.entries()) {
+    const column = (eventKindNames as readonly KindName[]).indexOf(name);
+    if (column >= 0) matrix[k * columns + column] = 1;
+  }
+  return graph.node('MatMul', [kinds, graph.constant('of_kinds', matrix, [kindNames.length, columns])], 'of_slots');
 }

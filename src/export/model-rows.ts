@@ -23,7 +23,7 @@ export interface Rows {
 }
 
 /** The features of every slot, [batch, slots, features], as featureRows of augment/features.ts makes them. */
-export function addFeatures(graph: Graph, config: EncoderConfig, { pt, eta, phi, kinds }: ObjectValues): string {
+export function addFeatures(graph: Graph, config: EncoderConfig, { pt, eta, phi, classes }: ObjectValues): string {
   const n = graph.node.bind(graph);
   const { features, ptFeature, ptScale } = config;
   const { etaScale, phiScale } = directionScales(config);
@@ -42,7 +42,7 @@ export function addFeatures(graph: Graph, config: EncoderConfig, { pt, eta, phi,
   const wide = columns.map(column =>
     n('Unsqueeze', [column, graph.list(2)], `${column.slice(column.lastIndexOf('/') + 1)}_column`),
   );
-  return n('Concat', [...wide, kinds], 'of_slots', { axis: 2n });
+  return n('Concat', [...wide, classes], 'of_slots', { axis: 2n });
 }
 
 /** Every slot is a row; no shape depends on data. */

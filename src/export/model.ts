@@ -1,6 +1,6 @@
 import type { Card } from '../bundle/card.js';
-import { inputName } from '../bundle/card.js';
-import type { Domain } from '../events/domain.js';
+import { crossedColumns, crossedRowsOf, inputName } from '../bundle/card.js';
+import { kindsOf, type Domain } from '../events/domain.js';
 import type { EncoderFile } from '../model/encoder-file.js';
 import type { DetectorWeights } from '../score/detector.js';
 import { addDetector } from './model-detector.js';
@@ -44,7 +44,7 @@ export function buildModel(
 ): Uint8Array {
   const graph = new Graph();
   const input = graph.input(inputName, ['batch', 'slots', 4]);
-  const objects = graph.within('objects', () => addObjects(graph, input));
+  const objects = graph.within('objects', () => addObjects(graph, input, kindsOf(parts.domain)));
   const dense = new Dense(graph, precision, ranges);
   const encoded = addEncoder(graph, dense, parts, layout, objects);
   const nan = graph.scalar(NaN);
@@ -63,7 +63,12 @@ export function buildModel(
   const verdict = graph.within('domain', () => addVerdict(graph, parts.domain, objects));
   graph.output('in_domain', verdict.inDomain, ['batch'], 'bool');
   graph.output('domain_distance', verdict.distance, ['batch']);
-  graph.output('crossed', verdict.crossed, ['batch', 5, 4], 'int32');
+  graph.output(
+    'crossed',
+    verdict.crossed,
+    ['batch', crossedRowsOf(parts.domain).length, crossedColumns.length],
+    'int32',
+  );
   if (probe) for (const [name, x] of dense.probes) graph.output(`probe/${name}`, x, ['rows', 'width']);
   return graph.bytes(metadata);
 }

@@ -1,6 +1,6 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { crossedSize, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
-import type { Domain } from '../events/domain.js';
+import { crossedSizeOf, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
+import { kindsOf, type Domain } from '../events/domain.js';
 import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
 import { Kind } from '../events/objects.js';
 
@@ -53,14 +53,14 @@ function outOfOrder(rows: ObjectRows): ObjectRows {
 }
 
 /** The same event, its hardest visible object (MET where it has none) given twice the largest pT of its kind. */
-function beyondDomain(rows: ObjectRows, { kinds }: Domain): ObjectRows {
-  const largest = [kinds.met, kinds.electron, kinds.muon, kinds.jet].map(kind => kind.pt?.max ?? 0);
+function beyondDomain(rows: ObjectRows, domain: Domain): ObjectRows {
+  const largest = new Map(kindsOf(domain).map(name => [Kind[name] as number, domain.kinds[name].pt?.max ?? 0]));
   const hardest = rows.reduce(
     (best, [pt, , , kind], i) => (kind !== Kind.met && pt > (rows[best]?.[0] ?? 0) ? i : best),
     -1,
   );
   const which = Math.max(0, hardest);
-  return rows.map((row, i) => (i === which ? [Math.fround(2 * largest[row[3] - 1]), ...row.slice(1)] : row));
+  return rows.map((row, i) => (i === which ? [Math.fround(2 * (largest.get(row[3]) ?? 0)), ...row.slice(1)] : row));
 }
 
 /** Events as an engine takes them: without empty slots, by kind. */
@@ -98,13 +98,15 @@ export async function expectedOf(bundle: Bundle, events: readonly ObjectRows[]):
   const objects = new Float32Array(events.length * slots * 4);
   events.forEach((rows, e) => rows.forEach((row, s) => objects.set(row, (e * slots + s) * 4)));
   const out = await bundle.run(objects, events.length, slots, { representation: true });
-  const { size } = bundle.card.representation;
+  const { domain, representation } = bundle.card;
+  const { size } = representation;
+  const crossed = crossedSizeOf(domain);
   return events.map((rows, e) => ({
     objects: rows.map(row => [...row]),
     score: out.score?.[e] ?? null,
     representation: [...out.representation.subarray(e * size, (e + 1) * size)],
     inDomain: out.inDomain[e] === 1,
     distance: out.distance[e],
-    crossed: [...out.crossed.subarray(e * crossedSize, (e + 1) * crossedSize)],
+    crossed: [...out.crossed.subarray(e * crossed, (e + 1) * crossed)],
   }));
 }

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cardKey, crossedColumns, crossedRows, inputName, type Card } from '../bundle/card.js';
+import { cardKey, crossedColumns, crossedRowsOf, inputName, type Card } from '../bundle/card.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { layout } from '../events/objects.js';
+import { dataKind } from '../events/data-kinds.js';
 import { checkWritable, fileError, isRunning, readText, writeAtomically } from '../files.js';
 
 /** Most events of one execution; a request has at most as many. */
@@ -83,7 +83,8 @@ async function restoreAndClear(dir: string, name: string): Promise<void> {
 const title = '# Model configuration for Triton Inference Server, by anomalyclr export.';
 
 /** The model's `config.pbtxt`. The batch is no dimension of its own where max_batch_size stands. */
-export function tritonConfig({ name, part, representation }: Card): string {
+export function tritonConfig({ name, part, representation, domain }: Card): string {
+  const { slots } = dataKind(domain.data).raw;
   const output = (of: string, type: string, dims: readonly number[]) =>
     dims.length === 0
       ? `  {\n    name: "${of}"\n    data_type: ${type}\n    dims: [ 1 ]\n    reshape: { shape: [ ] }\n  }`
@@ -93,7 +94,7 @@ export function tritonConfig({ name, part, representation }: Card): string {
     output('representation', 'TYPE_FP32', [representation.size]),
     output('in_domain', 'TYPE_BOOL', []),
     output('domain_distance', 'TYPE_FP32', []),
-    output('crossed', 'TYPE_INT32', [crossedRows.length, crossedColumns.length]),
+    output('crossed', 'TYPE_INT32', [crossedRowsOf(domain).length, crossedColumns.length]),
   ];
   return `${title}
 # Input and outputs in words, thresholds and boundaries: the card in 1/model.onnx (metadata ${cardKey}).
@@ -116,7 +117,7 @@ output [
 ${outputs.join(',\n')}
 ]
 
-# Requests are run together where they have the same number of slots: have clients send ${layout.slots} always.
+# Requests are run together where they have the same number of slots: have clients send ${slots} always.
 dynamic_batching {
   preferred_batch_size: [ 64, 256, ${maxBatch} ]
   max_queue_delay_microseconds: 500
@@ -147,18 +148,18 @@ parameters { key: "intra_op_thread_count" value: { string_value: "0" } }
 
 # The first requests find a model that has run: one event and a full batch.
 model_warmup [
-${[1, maxBatch].map(warmup).join(',\n')}
+${[1, maxBatch].map(batch => warmup(batch, slots)).join(',\n')}
 ]
 `;
 }
 
-function warmup(batch: number): string {
+function warmup(batch: number, slots: number): string {
   return `  {
     name: "batch_of_${batch}"
     batch_size: ${batch}
     inputs {
       key: "${inputName}"
-      value: { data_type: TYPE_FP32 dims: [ ${layout.slots}, 4 ] zero_data: true }
+      value: { data_type: TYPE_FP32 dims: [ ${slots}, 4 ] zero_data: true }
     }
   }`;
 }

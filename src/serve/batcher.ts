@@ -1,5 +1,4 @@
 import type { Bundle, BundleOutputs } from '../bundle/bundle.js';
-import { crossedSize } from '../bundle/card.js';
 import { Refusal } from './refusal.js';
 
 /** A bundle in use: what the batcher needs of a loaded model. */
@@ -264,13 +263,16 @@ function handOut(pieces: readonly Piece[], outputs: BundleOutputs, size: number)
   }
 }
 
+/** Numbers of `crossed` that an event has. */
+const cellsOf = ({ crossed, inDomain }: BundleOutputs): number => crossed.length / inDomain.length;
+
 function slice(outputs: BundleOutputs, from: number, to: number, size: number): BundleOutputs {
   return {
     score: outputs.score?.subarray(from, to),
     representation: outputs.representation.subarray(from * size, to * size),
     inDomain: outputs.inDomain.subarray(from, to),
     distance: outputs.distance.subarray(from, to),
-    crossed: outputs.crossed.subarray(from * crossedSize, to * crossedSize),
+    crossed: outputs.crossed.subarray(from * cellsOf(outputs), to * cellsOf(outputs)),
   };
 }
 
@@ -280,7 +282,7 @@ function emptyOutputs(events: number, like: BundleOutputs, size: number): Bundle
     representation: new Float32Array(events * size),
     inDomain: new Uint8Array(events),
     distance: new Float32Array(events),
-    crossed: new Int32Array(events * crossedSize),
+    crossed: new Int32Array(events * cellsOf(like)),
   };
 }
 
@@ -289,7 +291,7 @@ function put(all: BundleOutputs, part: BundleOutputs, at: number, size: number):
   if (size > 0) all.representation.set(part.representation, at * size);
   all.inDomain.set(part.inDomain, at);
   all.distance.set(part.distance, at);
-  all.crossed.set(part.crossed, at * crossedSize);
+  all.crossed.set(part.crossed, at * cellsOf(part));
 }
 
 /** Events per second over the last seconds in which there were any. */

@@ -1,19 +1,34 @@
-import { Kind } from '../events/objects.js';
+import type { DataKindName } from '../events/data-kinds.js';
+import { dataKind } from '../events/data-kinds.js';
+import { Kind, kindNames } from '../events/objects.js';
 import { badRequest } from './refusal.js';
 
 /** Numbers of an object: pT [GeV], eta, phi [rad], class. */
 export const featureNames = ['pt', 'eta', 'phi', 'class'] as const;
 const { met } = Kind;
-const lastClass = Math.max(...Object.values(Kind));
+
+/** By data kind: 1 for the class codes that it has. */
+const known = new Map<DataKindName | undefined, Uint8Array>();
+
+function classesOf(data: DataKindName | undefined): Uint8Array {
+  const found = known.get(data) ?? new Uint8Array(kindNames.length + 1);
+  if (!known.has(data)) {
+    for (const name of dataKind(data).kinds) found[Kind[name]] = 1;
+    known.set(data, found);
+  }
+  return found;
+}
 
 /**
  * Refuses events that no score can be given: what the graph itself would flag as invalid, found before anything waits
  * for it.
  *
  * @param objects - [events, slots, 4] = pT [GeV], eta, phi [rad], class; zeros in an empty slot
+ * @param data - what the model was trained on, collisions if it does not say
  * @throws Refusal (400) naming the first such event, its slot and the number
  */
-export function checkEvents(objects: Float32Array, slots: number): void {
+export function checkEvents(objects: Float32Array, slots: number, data?: DataKindName): void {
+  const classes = classesOf(data);
   for (let i = 0; i < objects.length; i += 4) {
     const pt = objects[i];
     const eta = objects[i + 1];
@@ -23,16 +38,14 @@ export function checkEvents(objects: Float32Array, slots: number): void {
     const good =
       kind === 0
         ? pt === 0 && eta === 0 && phi === 0
-        : kind >= 1 &&
-          kind <= lastClass &&
-          kind === Math.floor(kind) &&
+        : classes[kind] === 1 && // no class that is not whole is there
           (pt > 0 || (pt === 0 && kind === met)) &&
           pt - pt + (eta - eta) + (phi - phi) === 0;
-    if (!good) throw problemAt(objects, i, slots);
+    if (!good) throw problemAt(objects, i, slots, data);
   }
 }
 
-function problemAt(objects: Float32Array, at: number, slots: number): Error {
+function problemAt(objects: Float32Array, at: number, slots: number, data: DataKindName | undefined): Error {
   const place = `event ${Math.floor(at / 4 / slots)}, slot ${(at / 4) % slots}`;
   const [pt, eta, phi, kind] = objects.subarray(at, at + 4);
   const wrong = [pt, eta, phi, kind].findIndex(value => !Number.isFinite(value));
@@ -41,11 +54,12 @@ function problemAt(objects: Float32Array, at: number, slots: number): Error {
     return badRequest(
       `${place}: class is 0 (empty), but pt, eta, phi are ${pt}, ${eta}, ${phi}; an empty slot is all 0`,
     );
-  if (!(Object.values(Kind) as number[]).includes(kind))
-    return badRequest(`${place}: class is ${kind}, expected 0 (empty), ${classNames}`);
+  if (classesOf(data)[kind] !== 1)
+    return badRequest(`${place}: class is ${kind}, expected 0 (empty), ${classNames(data)}`);
   return badRequest(`${place}: pt is ${pt} GeV, expected ${kind === met ? '0 or more' : 'above 0'}`);
 }
 
-const classNames = Object.entries(Kind)
-  .map(([name, code]) => `${code} (${name})`)
-  .join(', ');
+const classNames = (data: DataKindName | undefined): string =>
+  dataKind(data)
+    .kinds.map(name => `${Kind[name]} (${name})`)
+    .join(', ');

@@ -29,7 +29,7 @@ function readRequest({ options }: ServerState, { card }: Loaded, { body, headers
   const length = headers[lengthHeader];
   const maxEvents = Math.min(options.maxEvents, options.queue);
   const read = parseInfer(bytes, Array.isArray(length) ? length[0] : length, outputTensors(card), maxEvents);
-  checkEvents(read.objects, read.slots);
+  checkEvents(read.objects, read.slots, card.domain.data);
   return read;
 }
 

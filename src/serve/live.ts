@@ -10,7 +10,11 @@ import type { KindName } from '../events/objects.js';
 export interface Live {
   /** ISO time of this snapshot. */
   readonly time: string;
-  readonly model: Pick<Card, 'name' | 'version' | 'part' | 'precision' | 'created'> & { readonly loss: string };
+  readonly model: Pick<Card, 'name' | 'version' | 'part' | 'precision' | 'created'> & {
+    readonly loss: string;
+    /** Half widths of the plane that events are drawn in; left out where phi is all round the beam. */
+    readonly plane?: { readonly eta: number; readonly phi: number };
+  };
   /** Since the start. */
   readonly events: number;
   readonly recent: { readonly events: number; readonly seconds: number };

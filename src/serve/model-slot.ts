@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { Bundle } from '../bundle/bundle.js';
 import type { Card } from '../bundle/card.js';
-import { Kind, layout } from '../events/objects.js';
+import { dataKind } from '../events/data-kinds.js';
+import { Kind } from '../events/objects.js';
 import type { Lane } from './batcher.js';
 import { Monitor } from './monitor.js';
 import { ModelStatistics } from './statistics.js';
@@ -104,22 +105,24 @@ export class ModelSlot {
 /** Nobody waits for it, and a thread that is gone already is no fault. */
 const close = ({ bundle }: Loaded): void => void bundle.dispose().catch(() => undefined);
 
-/** An event like those to come, of a MET and jets. [19, 4] */
-function commonEvent(): Float32Array {
+/** An event like those to come: of collisions a MET and jets. [slots, 4] */
+function commonEvent({ data }: Card['domain']): Float32Array {
   const objects = 8;
-  const event = new Float32Array(layout.slots * 4);
-  for (let i = 0; i < objects; i++) event.set([50, 0, i - objects / 2, i === 0 ? Kind.met : Kind.jet], i * 4);
+  const { kinds, raw } = dataKind(data);
+  const [first, last] = [Kind[kinds[0]], Kind[kinds[kinds.length - 1]]];
+  const event = new Float32Array(raw.slots * 4);
+  for (let i = 0; i < objects; i++) event.set([50, 0, i - objects / 2, i === 0 ? first : last], i * 4);
   return event;
 }
 
 /** Runs batches of the sizes to come on every session, so that no request waits for memory or kernels to be set up. */
 async function warmUp(bundle: Bundle, maxBatch: number): Promise<void> {
-  const event = commonEvent();
+  const event = commonEvent(bundle.card.domain);
   for (const size of new Set([1, 2, 16, Math.min(256, maxBatch), maxBatch])) {
     const objects = new Float32Array(size * event.length);
     for (let e = 0; e < size; e++) objects.set(event, e * event.length);
     const runs = Array.from({ length: 2 * bundle.sessions }, (_, i) =>
-      bundle.run(objects, size, layout.slots, { representation: i % 2 === 0 }),
+      bundle.run(objects, size, event.length / 4, { representation: i % 2 === 0 }),
     );
     await Promise.all(runs);
   }

@@ -1,7 +1,7 @@
 import { slotLimits } from '../bundle/card.js';
-import { type Domain, outsideOf } from '../events/domain.js';
+import { type Domain, kindsOf, outsideOf } from '../events/domain.js';
 import { EventBatchBuilder } from '../events/event-batch.js';
-import { kindNames } from '../events/objects.js';
+import { kindNames, type KindName } from '../events/objects.js';
 import type { LiveEvent } from './live.js';
 
 const valuesPerEvent = slotLimits.max * 4;
@@ -60,10 +60,11 @@ export class HighestEvents {
 
   private describe(place: number, domain: Domain): LiveEvent {
     const start = place * valuesPerEvent;
+    const kinds: readonly (KindName | undefined)[] = kindsOf(domain);
     const rows = Array.from({ length: this.slots[place] }, (_, k) =>
       this.objects.subarray(start + 4 * k, start + 4 * k + 4),
     )
-      .filter(([, , , code]) => code >= 1 && code <= kindNames.length)
+      .filter(([, , , code]) => kinds.includes(kindNames[code - 1]))
       .sort((a, b) => a[3] - b[3] || b[0] - a[0]);
     const builder = new EventBatchBuilder();
     for (const [pt, eta, phi, code] of rows) builder.addObject(pt, eta, phi, code);

@@ -1,5 +1,6 @@
 import type { BundleOutputs } from '../bundle/bundle.js';
-import { type Card, crossedBits, crossedColumns, crossedRows, crossedSize } from '../bundle/card.js';
+import { type Card, crossedBits, crossedColumns, crossedRowsOf, crossedSizeOf } from '../bundle/card.js';
+import { dataKind } from '../events/data-kinds.js';
 import { DriftAccumulator } from '../evaluate/drift.js';
 import { wilson } from '../evaluate/intervals.js';
 import type { Live, LiveShare, LiveThreshold } from './live.js';
@@ -24,7 +25,7 @@ class Window {
   readonly highest = new HighestEvents(shownEvents);
   readonly passed: Float64Array;
   /** By cell of `crossed`, then bit. */
-  readonly crossed = new Float64Array(crossedSize * bitNames.length);
+  readonly crossed: Float64Array;
   drift: DriftAccumulator;
 
   constructor(
@@ -32,6 +33,7 @@ class Window {
     public started: number,
   ) {
     this.passed = new Float64Array(card.calibration?.thresholds.length ?? 0);
+    this.crossed = new Float64Array(crossedSizeOf(card.domain) * bitNames.length);
     this.drift = new DriftAccumulator(card.domain);
   }
 
@@ -130,12 +132,13 @@ export class Monitor {
   }
 
   private recordDomain(events: number, { inDomain, crossed }: BundleOutputs): void {
+    const cells = crossedSizeOf(this.card.domain);
     let outside = 0;
     for (let e = 0; e < events; e++) {
       if (inDomain[e] === 1) continue;
       outside += 1;
-      for (let cell = 0; cell < crossedSize; cell++) {
-        const bits = crossed[e * crossedSize + cell];
+      for (let cell = 0; cell < cells; cell++) {
+        const bits = crossed[e * cells + cell];
         if (bits === 0) continue;
         for (let b = 0; b < bitNames.length; b++)
           if ((bits & bitValues[b]) !== 0) this.present.crossed[cell * bitNames.length + b] += 1;
@@ -183,7 +186,7 @@ export class Monitor {
     const { name, version, part, precision, created, training, domain } = this.card;
     return {
       time: new Date(time).toISOString(),
-      model: { name, version, part, precision, created, loss: training.loss },
+      model: { name, version, part, precision, created, loss: training.loss, ...planeOf(domain) },
       events: this.events,
       recent: { events: recent.events, seconds: Math.round((time - recent.started) / 1000) },
       scores: part === 'encoder' ? null : this.describeScores(recent),
@@ -238,14 +241,20 @@ const columnUnits = { pt: ' GeV', eta: '', phi: ' rad', count: '' } as const;
 function boundaryInWords({ domain }: Card, k: number): string {
   const bit = bitNames[k % bitNames.length];
   const cell = Math.floor(k / bitNames.length);
-  const row = crossedRows[Math.floor(cell / crossedColumns.length)];
+  const row = crossedRowsOf(domain)[Math.floor(cell / crossedColumns.length)];
   const column = crossedColumns[cell % crossedColumns.length];
-  const name = `${row === 'met' ? 'MET' : row === 'event' ? 'object' : row} ${columnNames[column]}`;
+  const name = `${row === 'met' ? 'MET' : row === 'event' ? dataKind(domain.data).words.object : row} ${columnNames[column]}`;
   if (bit === 'invalid') return `${name} not valid`;
   const kind = row === 'event' ? { multiplicity: domain.multiplicity } : domain.kinds[row];
   const seen = column === 'count' ? kind.multiplicity : column in kind ? kind[column as keyof typeof kind] : null;
   if (seen === null || typeof seen !== 'object') return `${name} ${bit} what was seen`;
   return `${name} ${bit} ${Number(seen[bit === 'below' ? 'min' : 'max'].toPrecision(4))}${columnUnits[column]}`;
+}
+
+/** What the page has to know to draw events that are no collisions. */
+function planeOf({ data }: Card['domain']): Pick<Live['model'], 'plane'> {
+  const { roundPhi, etaScale, phiScale } = dataKind(data);
+  return roundPhi ? {} : { plane: { eta: etaScale, phi: phiScale } };
 }
 
 function share(passed: number, events: number): LiveShare | null {

@@ -1,6 +1,8 @@
 import type { FastifySchema } from 'fastify';
 import * as z from 'zod';
-import { crossedBits, crossedColumns, crossedRows, inputName, outputNames, slotLimits } from '../bundle/card.js';
+import { dataKindNames } from '../events/data-kinds.js';
+import { Kind } from '../events/objects.js';
+import { crossedBits, crossedColumns, crossedRowsOf, inputName, outputNames, slotLimits } from '../bundle/card.js';
 
 /** A zod schema as OpenAPI 3.1 has it. */
 function schemaOf(schema: z.ZodType): object {
@@ -15,9 +17,13 @@ const tensorMetadata = z.object({
 });
 const parameters = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const numberOrNull = z.number().nullable();
+const classes = Object.entries(Kind)
+  .map(([name, code]) => `${code} ${name === 'met' ? 'MET' : name}`)
+  .join(', ');
+const rows = dataKindNames.map(data => crossedRowsOf({ data }).join('/')).join(' or ');
 const flatOrNested = z
   .union([z.array(z.number()), z.array(z.array(z.array(z.number()).length(4)))])
-  .describe('row by row, flat or nested: pT [GeV], eta, phi [rad], class (0 empty, 1 MET, 2 electron, 3 muon, 4 jet)');
+  .describe(`row by row, flat or nested: pT [GeV], eta, phi [rad], class (0 empty, ${classes})`);
 
 const inferRequest = z.object({
   id: z.string().optional().describe('comes back with the answer'),
@@ -58,7 +64,7 @@ const inferAnswer = z.object({
         .array(z.union([numberOrNull, z.boolean()]))
         .optional()
         .describe(
-          `row by row; null is NaN or an infinity. crossed: [events, ${crossedRows.join('/')}, ${crossedColumns.join('/')}] ` +
+          `row by row; null is NaN or an infinity. crossed: [events, ${rows}, ${crossedColumns.join('/')}] ` +
             `of bits ${Object.entries(crossedBits)
               .map(([name, bit]) => `${bit} ${name}`)
               .join(', ')}`,

@@ -65,6 +65,7 @@ tbody tr:last-child>*{border-bottom:0}
 figcaption{margin-bottom:.25rem}
 .electron{fill:var(--blue);stroke:var(--blue);fill-opacity:.55}
 .muon{fill:var(--vermillion);stroke:var(--vermillion);fill-opacity:.55}
+.constituent{fill:var(--blue);stroke:var(--blue);fill-opacity:.45}
 .jet{fill:var(--green);stroke:var(--green);fill-opacity:.45}
 .met line{stroke:var(--slate);stroke-width:1.75;stroke-dasharray:6 3}
 .met path{fill:var(--slate)}

@@ -2,7 +2,7 @@ import type { BundleOutputs } from '../bundle/bundle.js';
 import {
   type Card,
   crossedColumns,
-  crossedRows,
+  crossedRowsOf,
   inputName,
   type OutputName,
   outputNames,
@@ -34,7 +34,7 @@ export function outputTensors(card: Card): OutputTensor[] {
     representation: { datatype: 'FP32', shape: [card.representation.size] },
     in_domain: { datatype: 'BOOL', shape: [] },
     domain_distance: { datatype: 'FP32', shape: [] },
-    crossed: { datatype: 'INT32', shape: [crossedRows.length, crossedColumns.length] },
+    crossed: { datatype: 'INT32', shape: [crossedRowsOf(card.domain).length, crossedColumns.length] },
   };
   return outputNames
     .filter(name => name !== 'score' || card.part === 'scorer')

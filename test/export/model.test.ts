@@ -6,7 +6,7 @@ import { ModelProtoSchema } from 'onnx-buf';
 import { agree } from '../../bench/case.js';
 import { openOnnxScorer } from '../../bench/peers/onnx.js';
 import type { EncoderConfig } from '../../src/addon.js';
-import { crossedBits, crossedColumns, crossedRows, crossedSize, type Card } from '../../src/bundle/card.js';
+import { crossedBits, crossedColumns, crossedRowsOf, crossedSizeOf, type Card } from '../../src/bundle/card.js';
 import { padEvents } from '../../src/bundle/pad.js';
 import { openSession, type OnnxSession } from '../../src/bundle/session.js';
 import { openEngine } from '../../src/engine/index.js';
@@ -25,6 +25,8 @@ import { sample } from '../support/cli.js';
 import { encoderConfig, smallEncoder } from '../support/encoder.js';
 import { Golden, goldenTest, worst } from '../support/golden.js';
 
+const crossedRows = crossedRowsOf({});
+const crossedSize = crossedSizeOf({});
 const ort = await import('onnxruntime-node').catch(() => undefined);
 if (!ort) console.log('onnxruntime-node is not installed here: its tests are left out');
 const needs = ort ? test : test.skip;

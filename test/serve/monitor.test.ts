@@ -1,5 +1,5 @@
 import type { BundleOutputs } from '../../src/bundle/bundle.js';
-import { type Card, crossedSize } from '../../src/bundle/card.js';
+import { type Card, crossedSizeOf } from '../../src/bundle/card.js';
 import { padEvents } from '../../src/bundle/pad.js';
 import { DriftAccumulator } from '../../src/evaluate/drift.js';
 import { type Domain, DomainBuilder, inDomain } from '../../src/events/domain.js';
@@ -10,6 +10,7 @@ import { generator, normal } from '../evaluate/random.js';
 import { bareCard } from '../support/card.js';
 import { sample } from '../support/cli.js';
 
+const crossedSize = crossedSizeOf({});
 let events: EventBatch;
 let domain: Domain;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle, BundleOutputs } from '../../src/bundle/bundle.js';
-import { type Card, crossedSize } from '../../src/bundle/card.js';
+import { type Card, crossedSizeOf } from '../../src/bundle/card.js';
 import { parseOptions } from '../../src/config/parse.js';
 import { type Domain, DomainBuilder } from '../../src/events/domain.js';
 import { Kind } from '../../src/events/objects.js';
@@ -14,6 +14,7 @@ import { sample } from '../support/cli.js';
 
 export { sleep };
 
+const crossedSize = crossedSizeOf({});
 let domain: Promise<Domain> | undefined;
 
 /** A valid card, with the domain of 1,000 sample events. */

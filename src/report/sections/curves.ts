@@ -12,7 +12,7 @@ export function curves({ curves, method, evaluation }: ReportData): Section | nu
   if (signals.length === 0) return null;
   const methods = [...new Set(signals.flatMap(([, byMethod]) => Object.keys(byMethod)))];
   const style = (name: string) => methodStyle(name, method, methods);
-  const isCut = (name: string) => (cutNames as readonly string[]).includes(name);
+  const isCut = (name: string) => cutNames.includes(name);
   const shown = methods.filter(m => !isCut(m)).sort((a, b) => Number(b === method) - Number(a === method));
   const cut = methods.find(isCut);
   const body = html`<p>

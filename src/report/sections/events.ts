@@ -1,5 +1,5 @@
 import type { ScatterSeriesOption } from 'echarts';
-import { type DataKind, dataKind } from '../../events/data-kinds.js';
+import { type DataKind, dataKind, withArticle } from '../../events/data-kinds.js';
 import type { KindName } from '../../events/objects.js';
 import { axis, chart } from '../chart.js';
 import type { EventPicture, ReportData } from '../data.js';
@@ -22,15 +22,13 @@ export function events({ events = [], domain }: ReportData): Section | null {
     ? html` The dashed line is the direction of the missing transverse momentum, which has no η.`
     : html` η and φ are relative to the axis of the ${words.one}.`;
   const body = html`<p>
-      The ${words.many} with the highest scores. Each circle is ${article(words.object)}; its area grows with pT, on one
-      scale for all pictures (largest: ${number(largestPt)} GeV).${missing}
+      The ${words.many} with the highest scores. Each circle is ${withArticle(words.object)}; its area grows with pT, on
+      one scale for all pictures (largest: ${number(largestPt)} GeV).${missing}
     </p>
     ${legend(present.map(k => ({ label: k === 'met' ? 'MET' : `${k} (${kindLetters[k]})`, style: { ...kindStyles[k], dash: k === 'met' ? [6, 3] : [], width: k === 'met' ? 2 : 7 } })))}
     <div class="charts small">${shown.map((event, k) => draw(`event-${k}`, k + 1, event, largestPt, plane))}</div>`;
   return { id: 'events', title: `Most anomalous ${words.many}`, body };
 }
-
-const article = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 
 /** The part of the eta-phi plane that all pictures show. */
 interface Plane {

@@ -9,7 +9,10 @@ type LiveObject = LiveEvent['objects'][number];
 export interface EventScale {
   /** GeV */
   readonly largestPt: number;
-  readonly widestEta: number;
+  /** Half widths. */
+  readonly eta: number;
+  /** rad */
+  readonly phi: number;
 }
 
 const size = { width: 260, height: 216 };
@@ -50,23 +53,24 @@ export function eventCard(event: LiveEvent, rank: number, scale: EventScale): HT
 }
 
 function picture(objects: readonly LiveObject[], scale: EventScale, label: string): SVGElement {
-  const x = (eta: number) => inner.left + ((eta / scale.widestEta + 1) / 2) * (inner.right - inner.left);
-  const y = (phi: number) => inner.bottom - ((phi / Math.PI + 1) / 2) * (inner.bottom - inner.top);
+  const x = (eta: number) => inner.left + ((eta / scale.eta + 1) / 2) * (inner.right - inner.left);
+  const y = (phi: number) => inner.bottom - ((phi / scale.phi + 1) / 2) * (inner.bottom - inner.top);
   const made = drawing('svg', { viewBox: `0 0 ${size.width} ${size.height}`, role: 'img', 'aria-label': label });
+  const round = scale.phi === Math.PI;
   for (const [phi, name] of [
-    [-Math.PI, '−π'],
+    [-scale.phi, round ? '−π' : number(-scale.phi)],
     [0, '0'],
-    [Math.PI, 'π'],
+    [scale.phi, round ? 'π' : number(scale.phi)],
   ] as const) {
     made.append(drawing('line', { x1: inner.left, x2: inner.right, y1: y(phi), y2: y(phi), class: 'grid' }));
     made.append(drawing('text', { x: inner.left - 5, y: y(phi) + 4, class: 'tick end' }, name));
   }
-  for (const eta of [-scale.widestEta / 2, 0, scale.widestEta / 2]) {
+  for (const eta of [-scale.eta / 2, 0, scale.eta / 2]) {
     made.append(drawing('line', { x1: x(eta), x2: x(eta), y1: inner.top, y2: inner.bottom, class: 'grid' }));
     made.append(drawing('text', { x: x(eta), y: inner.bottom + 15, class: 'tick middle' }, number(eta)));
   }
   made.append(drawing('text', { x: inner.right, y: inner.bottom + 15, class: 'tick end' }, 'η'));
-  made.append(drawing('text', { x: inner.left - 5, y: y(Math.PI / 2) + 4, class: 'tick end' }, 'φ'));
+  made.append(drawing('text', { x: inner.left - 5, y: y(scale.phi / 2) + 4, class: 'tick end' }, 'φ'));
   // the largest first, so that small ones stay visible
   for (const one of objects.toSorted((a, b) => b.pt - a.pt))
     made.append(one.kind === 'met' ? metLine(one, y) : mark(one, x(one.eta), y(one.phi), scale.largestPt));

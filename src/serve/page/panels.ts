@@ -152,7 +152,7 @@ function showDrift({ drift }: Live): void {
 
 let shown = '';
 
-function showAnomalies({ anomalies, scores }: Live): void {
+function showAnomalies({ anomalies, scores, model: { plane } }: Live): void {
   const place = bodyOf('anomalies');
   const key = anomalies.map(one => `${one.time} ${one.score}`).join();
   if (key === shown && key !== '') return; // leaves lists that a reader has opened alone
@@ -170,10 +170,14 @@ function showAnomalies({ anomalies, scores }: Live): void {
   const objects = anomalies.flatMap(one => one.objects);
   const scale = {
     largestPt: Math.max(1, ...objects.filter(one => one.kind !== 'met').map(one => one.pt)),
-    widestEta: Math.min(10, Math.max(4, ...objects.map(one => Math.ceil(Math.abs(one.eta))))),
+    ...(plane ?? {
+      eta: Math.min(10, Math.max(4, ...objects.map(one => Math.ceil(Math.abs(one.eta))))),
+      phi: Math.PI,
+    }),
   };
   const cards = anomalies.map((event, k) => eventCard(event, k + 1, scale));
-  place.replaceChildren(eventLegend(), element('div', { class: 'events' }, ...cards));
+  const legend = plane ? [] : [eventLegend()];
+  place.replaceChildren(...legend, element('div', { class: 'events' }, ...cards));
 }
 
 function span({ events, seconds }: Live['recent']): string {
