@@ -50,22 +50,38 @@ export function evaluateMethods(input: {
   const methods = Object.entries(input.methods).map(([method, seeds]) => {
     if (seeds.length === 0) throw new AnomalyClrError(`method ${method}: no scores`);
     const summaries = seeds.map(s => summariseSeed(method, s, input.background.events));
-    const signals = Object.keys(seeds[0].signals).map(signal => {
-      const events = seeds[0].signals[signal].length;
+    const signals = Object.entries(seeds[0].signals).map(([name, scores]) => ({ name, events: scores.length }));
+    for (const { name: signal, events } of signals) {
       const stray = seeds.find(s => s.signals[signal]?.length !== events);
       if (stray)
         throw new AnomalyClrError(
           `method ${method}, signal ${signal}: seed ${stray.seed} scored ${stray.signals[signal]?.length ?? 0} events, seed ${seeds[0].seed} ${events}; score the same file with each`,
         );
-      const combined = combineSeeds(
-        summaries.map(s => s[signal]),
-        seeds.map(s => s.seed),
-      );
-      return [signal, { events, ...inJson(combined) }] as const;
-    });
-    return [method, { seeds: seeds.map(s => s.seed), signals: Object.fromEntries(signals) }] as const;
+    }
+    const of = seeds.map(s => s.seed);
+    return [method, methodFigures(of, signals, summaries)] as const;
   });
   return { background: input.background, methods: Object.fromEntries(methods) };
+}
+
+/**
+ * The figures of one method on every signal, seeds combined by `combineSeeds`.
+ *
+ * @param summaries - of each seed, by signal
+ */
+export function methodFigures(
+  seeds: readonly number[],
+  signals: readonly { readonly name: string; readonly events: number }[],
+  summaries: readonly Readonly<Record<string, Summary>>[],
+): Evaluation['methods'][string] {
+  const figuresOf = signals.map(({ name, events }) => {
+    const combined = combineSeeds(
+      summaries.map(s => s[name]),
+      seeds,
+    );
+    return [name, { events, ...inJson(combined) }] as const;
+  });
+  return { seeds: [...seeds], signals: Object.fromEntries(figuresOf) };
 }
 
 function summariseSeed(method: string, seed: ScoredSeed, events: number): Record<string, Summary> {

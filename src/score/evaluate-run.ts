@@ -1,220 +1,229 @@
-import type { Floats } from '../addon.js';
+import { existsSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import * as z from 'zod';
+import { type Shard, shardText } from '../config/shard.js';
 import type { NamedFile } from '../config/option.js';
-import { AnomalyClrError } from '../errors.js';
-import { cutScores } from '../evaluate/cuts.js';
-import { curvePoints } from '../evaluate/curve.js';
-import { evaluateMethods, type Evaluation, type ScoredSeed } from '../evaluate/evaluation.js';
-import { roc } from '../evaluate/roc.js';
-import { range, type EventBatch } from '../events/event-batch.js';
-import { kindNames } from '../events/objects.js';
-import { countEvents, readEvents, type OnBadEvent } from '../read/index.js';
-import type { EventPicture, ReportData } from '../report/data.js';
-import { spectrum } from '../report/histogram.js';
+import { AnomalyClrError, UsageError } from '../errors.js';
+import { readJson, writeAtomically } from '../files.js';
+import { countEvents, type Reading } from '../read/index.js';
+import type { ReportData } from '../report/data.js';
+import { checkMemory, type EvaluatedRun, figuresOf } from './evaluation-figures.js';
+import { manifestName, openPart, type Part, type PartManifest } from './evaluation-part.js';
+import { backgroundLabel, type Sample, scorePart, type ScoringWatch } from './evaluation-scores.js';
 import type { EventScorer } from './event-scorer.js';
-import { fitPreparation } from './prepare.js';
-import type { Method } from './scorer.js';
+import { differenceOf, type Identity, identityOf } from './origin.js';
+import { checkReplaceable, openWorkFolder } from './work-folder.js';
 
-export interface EvaluateRequest {
+export type { EvaluatedRun } from './evaluation-figures.js';
+
+export interface EvaluateRequest extends Reading, ScoringWatch {
   readonly background: readonly string[];
+  /** Several files of one name are one signal. */
   readonly signals: readonly NamedFile[];
-  readonly onBadEvent: OnBadEvent;
-  readonly signal?: AbortSignal;
-  readonly progress?: (options: { label: string; total: number; unit: string }) => {
-    update(done: number): void;
-    stop(): void;
-  };
+  /** Memory that the process may take, GB. Default 2. */
+  readonly memory?: number;
+  /** Beside what the scores lie until the figures are worked out; left out, in the system's folder of temporary files. */
+  readonly beside?: string | undefined;
   readonly warn?: (line: string) => void;
 }
 
-/** An evaluation, and what a report shows beside its figures. */
-export interface EvaluatedRun {
-  readonly evaluation: Evaluation;
-  readonly parts: Pick<ReportData, 'method' | 'evaluation' | 'curves' | 'spectra' | 'map' | 'events'>;
-  readonly seeds: readonly number[];
-  /** Events through the model's own encoder and detector. */
-  readonly scoredPerSecond: number;
+/** A shard of an evaluation. */
+export interface ShardRequest extends EvaluateRequest {
+  readonly shard: Shard;
+  /** Folder that becomes the part. */
+  readonly out: string;
+  /** What a report shows beside the evaluation; `mergeEvaluation` gives it back. */
+  readonly about?: ReportData;
+  /** What else the scores depend on: shards are merged where it is the same. */
+  readonly settings?: Identity['settings'];
+  /** Of this program. */
+  readonly version?: string;
 }
 
-const batchEvents = 8192;
-/** Most points of the representation map from background, and from each signal. */
-const mapPoints = { background: 1500, signal: 400 };
-/** How many of the most anomalous events are drawn, from background and from each signal. */
-const pictures = { background: 5, signal: 1 };
-const backgroundLabel = 'background';
+/** What a report shows beside the evaluation, in the folder of a part. */
+const aboutName = 'about.json';
 
 /**
  * Scores background and signals by a model, its further seeds, its comparators and plain cuts, and works out how well
- * each finds each signal. Files are streamed: what stays in memory is the scores.
+ * each finds each signal. Events are streamed and scores written to a work folder, which is gone in the end; in memory is
+ * what one method gives, 4 bytes an event.
  *
  * @param scorers the model, then its further seeds; see openScorers
+ * @throws AnomalyClrError, before the work begins, where the scores of one method do not fit in memory
  */
 export async function evaluateRun(request: EvaluateRequest, scorers: readonly EventScorer[]): Promise<EvaluatedRun> {
-  const samples: Sample[] = [new Sample(backgroundLabel, request.background)];
-  for (const { name } of request.signals)
-    if (name === backgroundLabel || request.signals.filter(other => other.name === name).length > 1)
-      throw new AnomalyClrError(
-        `--signal ${name}=...: each signal needs a name of its own, other than ${backgroundLabel}`,
-      );
-  for (const { name, file } of request.signals) samples.push(new Sample(name, [file]));
-  let total = 0;
-  for (const { files } of samples) for (const file of files) total += await countEvents(file);
-
-  const seeds: { seed: number; methods: Method[] }[] = [];
-  for (const scorer of scorers)
-    seeds.push({ seed: scorer.seed, methods: [scorer, ...((await scorer.comparators?.()) ?? [])] });
-  const bar = request.progress?.({ label: 'evaluate', total, unit: 'events' });
-  let done = 0;
-  let ours = 0;
-  for (const sample of samples)
-    for (const file of sample.files)
-      for await (const events of readEvents(file, {
-        batch: batchEvents,
-        onBadEvent: request.onBadEvent,
-        onSkip: () => sample.skipped++,
-      })) {
-        if (request.signal?.aborted) throw new AnomalyClrError('stopped before the evaluation was complete');
-        for (const { seed, methods } of seeds)
-          for (const method of methods) {
-            const from = performance.now();
-            const scores = await method.score(events);
-            if (method === scorers[0]) {
-              ours += performance.now() - from;
-              sample.remember(file, events, scores, await representations(scorers[0], events, sample));
-            }
-            sample.add(method.name, seed, scores);
-          }
-        for (const [name, scores] of Object.entries(cutScores(events))) sample.add(name, seeds[0].seed, scores);
-        bar?.update((done += events.count));
-      }
-  bar?.stop();
-  for (const { label, skipped } of samples)
-    if (skipped > 0) request.warn?.(`${label}: ${skipped} bad events were left out`);
-  const empty = samples.find(sample => sample.count === 0);
-  if (empty) throw new AnomalyClrError(`${empty.files.join(', ')}: no events to evaluate on`);
-  return {
-    ...summarise(samples, scorers[0]),
-    seeds: seeds.map(({ seed }) => seed),
-    scoredPerSecond: done / Math.max(ours / 1000, 1e-9),
-  };
-}
-
-/** Representations of as many events as the map still wants. */
-async function representations(scorer: EventScorer, events: EventBatch, sample: Sample): Promise<Floats> {
-  const wanted = Math.min(sample.mapWants(), events.count);
-  if (wanted === 0) return new Float32Array(0);
-  return scorer.embed(range(events, 0, wanted));
-}
-
-/** What is kept of one sample: scores by method and seed, some representations, the most anomalous events. */
-class Sample {
-  readonly scores = new Map<string, Map<number, Float32Array[]>>();
-  readonly mapRows: Floats[] = [];
-  top: EventPicture[] = [];
-  count = 0;
-  skipped = 0;
-  private mapped = 0;
-
-  constructor(
-    readonly label: string,
-    readonly files: readonly string[],
-  ) {}
-
-  private get kind(): 'background' | 'signal' {
-    return this.label === backgroundLabel ? 'background' : 'signal';
-  }
-  mapWants(): number {
-    return mapPoints[this.kind] - this.mapped;
-  }
-
-  add(method: string, seed: number, scores: Float32Array): void {
-    const bySeed = this.scores.get(method) ?? new Map<number, Float32Array[]>();
-    this.scores.set(method, bySeed);
-    bySeed.set(seed, [...(bySeed.get(seed) ?? []), scores]);
-  }
-
-  remember(file: string, events: EventBatch, scores: Float32Array, rows: Floats): void {
-    this.count += events.count;
-    this.mapRows.push(rows);
-    this.mapped += Math.min(this.mapWants(), events.count);
-    const order = Array.from(scores.keys())
-      .sort((a, b) => scores[b] - scores[a])
-      .slice(0, pictures[this.kind]);
-    const found = order.map(event =>
-      picture(this.kind === 'background' ? file : this.label, events, event, scores[event]),
-    );
-    this.top = [...this.top, ...found].sort((a, b) => b.score - a.score).slice(0, pictures[this.kind]);
-  }
-
-  /** All scores of a method and seed, in the order of the events. */
-  all(method: string, seed: number): Float32Array {
-    const parts = this.scores.get(method)?.get(seed) ?? [];
-    const whole = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
-  }
-}
-
-function picture(label: string, events: EventBatch, event: number, score: number): EventPicture {
-  const objects = Array.from({ length: events.offsets[event + 1] - events.offsets[event] }, (_, i) => {
-    const o = events.offsets[event] + i;
-    return { kind: kindNames[events.kind[o] - 1], pt: events.pt[o], eta: events.eta[o], phi: events.phi[o] };
-  });
-  const eventId = events.eventIds?.[event]?.toString();
-  return { label, score, row: events.rows[event], ...(eventId === undefined ? {} : { eventId }), objects };
-}
-
-function summarise(samples: readonly Sample[], scorer: EventScorer): Pick<EvaluatedRun, 'evaluation' | 'parts'> {
-  const [background, ...signals] = samples;
-  const methods: Record<string, ScoredSeed[]> = {};
-  for (const [method, bySeed] of background.scores)
-    methods[method] = [...bySeed.keys()].map(seed => ({
-      seed,
-      background: background.all(method, seed),
-      signals: Object.fromEntries(signals.map(s => [s.label, s.all(method, seed)])),
-    }));
-  const evaluation = evaluateMethods({ background: { events: background.count }, methods });
-  const first = Object.entries(methods).map(([method, [seed]]) => [method, seed] as const);
-  const curves = Object.fromEntries(
-    signals.map(({ label }) => [
-      label,
-      Object.fromEntries(
-        first.map(([method, seed]) => [method, curvePoints(roc(seed.background, seed.signals[label]))]),
-      ),
-    ]),
+  const { memory = 2, beside } = request;
+  const samples = await samplesOf(request);
+  checkMemory(rowsIn(samples), memory);
+  const work = await openWorkFolder(
+    beside === undefined ? path.join(os.tmpdir(), 'anomalyclr-evaluate') : `${beside}.scores`,
   );
-  const spectra = first
-    .filter(([method]) => method === scorer.name || method.startsWith('raw') || method.startsWith('untrained'))
-    .map(([method, seed]) =>
-      spectrum(method, [
-        { label: backgroundLabel, scores: seed.background },
-        ...signals.map(({ label }) => ({ label, scores: seed.signals[label] })),
-      ]),
-    );
+  try {
+    const manifest = await scorePart(work.path, samples, scorers, request, request);
+    return await figuresOf([{ folder: work.path, manifest }], request);
+  } finally {
+    await work.discard();
+  }
+}
+
+/**
+ * The scores of a shard of an evaluation, as a folder under `out` that {@link mergeEvaluation} takes. Each shard has its
+ * share of all rows; the folder stands there once it is whole, and another part that was there makes way.
+ *
+ * @throws UsageError for a scorer that cannot tell its model from others; AnomalyClrError where `out` is something else
+ */
+export async function evaluateShard(request: ShardRequest, scorers: readonly EventScorer[]): Promise<PartManifest> {
+  const { shard, out, about, settings = {}, version } = request;
+  await checkReplaceable(out, manifestName);
+  const samples = await samplesOf(request);
+  const identity = await identityOf({
+    model: await modelOf(scorers, shard),
+    data: samples.flatMap(({ files }) => files.map(({ file }) => file)),
+    total: rowsIn(samples),
+    schema: request.schema,
+    settings: { ...settings, onBadEvent: request.onBadEvent },
+    ...(version === undefined ? {} : { version }),
+  });
+  const work = await openWorkFolder(out);
+  try {
+    const manifest = await scorePart(work.path, samples, scorers, request, {
+      ...request,
+      shard: { ...shard, identity },
+    });
+    if (about) await writeAtomically(path.join(work.path, aboutName), `${JSON.stringify(about)}\n`);
+    for (const { label, skipped } of manifest.samples)
+      if (skipped > 0) request.warn?.(`${label}: ${skipped} bad events were left out`);
+    await work.commit();
+    return manifest;
+  } finally {
+    await work.discard();
+  }
+}
+
+export interface MergeEvaluationRequest extends ScoringWatch {
+  /** Folders that evaluateShard made, in any order. */
+  readonly parts: readonly string[];
+  /** GB. Default 2. */
+  readonly memory?: number;
+  readonly warn?: (line: string) => void;
+}
+
+/** An evaluation put together from its shards. */
+export interface MergedEvaluation extends EvaluatedRun {
+  /** What a report shows beside the evaluation, where the shards have it. */
+  readonly about: ReportData | undefined;
+  /** Files of the signals. */
+  readonly signalFiles: readonly string[];
+}
+
+/**
+ * The evaluation that the parts are shards of: the same figures and the same report as of one process.
+ *
+ * @throws AnomalyClrError where a part is missing, there twice, damaged or of another evaluation; as {@link evaluateRun}
+ * @example
+ * const { evaluation } = await mergeEvaluation({ parts: ['part-1', 'part-2'] });
+ */
+export async function mergeEvaluation(request: MergeEvaluationRequest): Promise<MergedEvaluation> {
+  const parts = await partsOf(request.parts);
+  const { samples } = parts[0].manifest;
+  const events = parts.flatMap(({ manifest }) => manifest.samples).reduce((n, sample) => n + sample.events, 0);
+  checkMemory(events, request.memory ?? 2);
+  const evaluated = await figuresOf(parts, request);
+  const about = path.join(parts[0].folder, aboutName);
   return {
-    evaluation,
-    parts: {
-      method: scorer.name,
-      evaluation,
-      curves,
-      spectra,
-      map: mapOf(samples, scorer.representationSize),
-      events: samples.flatMap(({ top }) => top).sort((a, b) => b.score - a.score),
-    },
+    ...evaluated,
+    about: existsSync(about) ? ((await readJson(about, aboutSchema)) as unknown as ReportData) : undefined,
+    signalFiles: samples.slice(1).flatMap(({ files }) => files),
   };
 }
 
-/** The two largest principal components of the background, and every sample on them. */
-function mapOf(samples: readonly Sample[], size: number): ReportData['map'] {
-  const joined = samples.map(({ mapRows }) => Float32Array.from(mapRows.flatMap(rows => [...rows])));
-  const { matrix, mean, outputs } = fitPreparation('whiten', joined[0], size);
-  if (outputs < 2 || !matrix) return [];
-  const component = (rows: Float32Array, c: number) =>
-    Array.from({ length: rows.length / size }, (_, r) =>
-      mean.reduce((sum, m, i) => sum + matrix[c * size + i] * (rows[r * size + i] - m), 0),
+/** Whether a path is a folder that looks like a part of an evaluation, for a command that takes shards of more kinds. */
+export function isEvaluationPart(folder: string): boolean {
+  return existsSync(path.join(folder, manifestName));
+}
+
+/** Of what this program itself wrote: enough to know it for that. */
+const aboutSchema = z.looseObject({
+  method: z.string(),
+  provenance: z.looseObject({ version: z.string(), date: z.string(), seeds: z.array(z.number()) }),
+});
+
+/** All parts of one evaluation, in order. */
+async function partsOf(folders: readonly string[]): Promise<Part[]> {
+  if (folders.length === 0) throw new UsageError('no parts: name the folders that evaluate --shard made');
+  const byIndex = new Map<number, Part>();
+  let first: (Part & { shard: NonNullable<PartManifest['shard']> }) | undefined;
+  for (const folder of folders) {
+    const part = await openPart(folder);
+    const { shard } = part.manifest;
+    if (!shard) throw new AnomalyClrError(`${folder}: is no shard of an evaluation`);
+    first ??= { ...part, shard };
+    const difference = differenceBetween(part.manifest, shard, first);
+    if (difference !== undefined)
+      throw new AnomalyClrError(`${folder}: is of another evaluation than ${first.folder}: of ${difference}`);
+    const twin = byIndex.get(shard.index);
+    if (twin) throw new AnomalyClrError(`${folder}: is shard ${shardText(shard)}, and so is ${twin.folder}; give one`);
+    byIndex.set(shard.index, part);
+  }
+  const of = first?.shard.of ?? 0;
+  const missing = Array.from({ length: of }, (_, i) => i + 1).filter(index => !byIndex.has(index));
+  if (missing.length > 0) {
+    const some = missing.slice(0, 8).map(index => shardText({ index, of }));
+    throw new AnomalyClrError(
+      `${missing.length} of ${of} shards are missing: ${some.join(', ')}${missing.length > 8 ? ', ...' : ''}`,
     );
-  return samples.map(({ label }, i) => ({ label, x: component(joined[i], 0), y: component(joined[i], 1) }));
+  }
+  return [...byIndex].toSorted(([a], [b]) => a - b).map(([, part]) => part);
+}
+
+function differenceBetween(
+  part: PartManifest,
+  shard: NonNullable<PartManifest['shard']>,
+  first: Part & { shard: NonNullable<PartManifest['shard']> },
+): string | undefined {
+  const { manifest } = first;
+  if (shard.of !== first.shard.of) return `${shard.of} shards, not ${first.shard.of}`;
+  const labels = (m: PartManifest) =>
+    m.samples.map(({ label, files }) => `${label} (${files.length} file${files.length === 1 ? '' : 's'})`).join(', ');
+  if (labels(part) !== labels(manifest)) return `${labels(part)}, not ${labels(manifest)}`;
+  const difference = differenceOf(shard.identity, first.shard.identity);
+  if (difference !== undefined) return difference;
+  const methods = (m: PartManifest) =>
+    m.methods.map(({ name, seeds }) => `${name} (seed ${seeds.join(', ')})`).join(', ');
+  if (methods(part) !== methods(manifest)) return `methods ${methods(part)}, not ${methods(manifest)}`;
+  return undefined;
+}
+
+/** The background, then each signal. */
+async function samplesOf({ background, signals, ...reading }: EvaluateRequest): Promise<Sample[]> {
+  const files = new Map<string, string[]>([[backgroundLabel, [...background]]]);
+  for (const { name, file } of signals) {
+    if (name === backgroundLabel)
+      throw new AnomalyClrError(`--signal ${name}=...: each signal needs a name of its own, other than ${name}`);
+    files.set(name, [...(files.get(name) ?? []), file]);
+  }
+  const samples: Sample[] = [];
+  for (const [label, of] of files) {
+    const counted: { file: string; rows: number }[] = [];
+    for (const file of of) counted.push({ file, rows: await countEvents(file, reading) });
+    samples.push({ label, files: counted });
+  }
+  return samples;
+}
+
+function rowsIn(samples: readonly Sample[]): number {
+  return samples.flatMap(({ files }) => files).reduce((n, { rows }) => n + rows, 0);
+}
+
+/** What tells the model and its further seeds from others. */
+async function modelOf(scorers: readonly EventScorer[], shard: Shard): Promise<string> {
+  const prints: string[] = [];
+  for (const scorer of scorers) {
+    const print = await scorer.fingerprint?.();
+    if (print === undefined)
+      throw new UsageError(`shard ${shardText(shard)}: the scorer has no fingerprint to tell shards of one model by`);
+    prints.push(print);
+  }
+  return prints.join(' ');
 }
