@@ -4,6 +4,8 @@ import type { BranchInfo, Numbers } from './column-file.js';
 const count = z.number().int().min(0);
 const branchFacts = z.object({
   name: z.string(),
+  /** Not within another branch. */
+  top: z.boolean(),
   kind: z.string(),
   className: z.string(),
   id: z.number(),
@@ -16,7 +18,7 @@ const branchFacts = z.object({
     z.object({
       kind: z.string(),
       name: z.string(),
-      length: count,
+      length: z.number().int(),
       unsigned: z.boolean(),
       counter: z.string().nullable(),
     }),
@@ -148,11 +150,18 @@ const vectorTypes: Readonly<Record<string, NumberType>> = {
   ULong64_t: 'uint64',
 };
 
-/** The branches of a tree, those of which numbers can be had with their layout. Of two of one name the first counts. */
+/** The branches of a tree, those of which numbers can be had with their layout. */
 export function branchesOfTree(facts: readonly BranchFacts[]): ReadonlyMap<string, RootBranch> {
   const branches = new Map<string, RootBranch>();
-  for (const [index, fact] of facts.entries())
-    if (!branches.has(fact.name)) branches.set(fact.name, branchOf(fact, index));
+  for (const [index, fact] of facts.entries()) {
+    const branch = branchOf(fact, index);
+    const before = branches.get(fact.name);
+    // members of classes may share a name; what is not within a class keeps it
+    const inClass = before !== undefined && !facts[before.index].top;
+    if (!before || (fact.top && inClass)) branches.set(fact.name, branch);
+    else if (inClass)
+      branches.set(fact.name, { ...before, layout: undefined, type: 'what several branches of that name do' });
+  }
   return branches;
 }
 
@@ -174,7 +183,7 @@ function layoutOf(fact: BranchFacts, leaf: Leaf): Layout | undefined {
   }
   if (fact.kind !== 'TBranchElement') return undefined;
   if (fact.id === -1) {
-    const item = /^(?:std::)?vector<\s*([\w ]+?)\s*>$/.exec(fact.className)?.[1] ?? '';
+    const item = /^(?:(?:std::)?vector|ROOT::VecOps::RVec)<\s*([\w ]+?)\s*(?:,.*)?>$/.exec(fact.className)?.[1] ?? '';
     const type = vectorTypes[item];
     return type && { type, bytes: bytesOf[type], width: 1, header: vectorHeader, list: true, counter: null };
   }

@@ -30,6 +30,7 @@ const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byt
 
 const describe = (branch) => ({
   name: branch.fName,
+  top: tree.fBranches.arr.includes(branch),
   kind: branch._typename,
   className: branch.fClassName ?? '',
   id: branch.fID ?? -1,
@@ -78,7 +79,7 @@ const open = async ({ openFile, FileProxy }, { file, tree: name }) => {
     }
   };
   visit(tree.fBranches);
-  return { keys, className: key.fClassName, rows: Number(tree.fEntries), cluster: Number(tree.fAutoFlush), branches: branches.map(describe) };
+  return { keys, className: key.fClassName, rows: Number(tree.fEntries), cluster: Number(tree.fAutoFlush ?? 0), branches: branches.map(describe) };
 };
 
 // Baskets on disk, then those kept within the tree itself, whose place is -1 - their number.
@@ -132,23 +133,28 @@ const unpack = async (R__unzip, packed, length) => {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 };
 
-const readBasket = async ({ TBuffer, R__unzip, clTBasket }, { branch, seek, bytes }) => {
+const readBasket = async ({ TBuffer, R__unzip }, { branch, seek, bytes }) => {
   if (seek < 0) {
     const kept = branches[branch].fBaskets.arr[-1 - seek];
     const data = kept.fBufferRef?.arr ?? new DataView(new ArrayBuffer(0));
     return {
       bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
-      key: kept.fKeylen, last: kept.fLast, rows: kept.fNevBuf, rowBytes: kept.fNevBufSize,
+      key: kept.fKeylen, last: kept.fLast, rows: kept.fNevBuf,
       offsets: kept.fEntryOffset ? Int32Array.from(kept.fEntryOffset) : null,
     };
   }
   const stored = readBytes(seek, bytes);
-  const header = new TBuffer(viewOf(stored), 0, tree.$file).classStreamer({}, clTBasket);
-  const { fNbytes, fObjlen, fKeylen, fLast, fNevBuf, fNevBufSize } = header;
+  // by hand after the key: TBuffer takes what follows for places of rows where a file leaves those to a counter
+  const header = new TBuffer(viewOf(stored), 0, tree.$file);
+  const { fNbytes, fObjlen, fKeylen } = header.readTKey();
+  header.readVersion();
+  header.ntoi4(); // size of the buffer
+  if (header.ntoi4() < 0) header.ntoi1(); // bytes or places of a row, and whether options follow
+  const [rows, last] = [header.ntoi4(), header.ntoi4()];
   if (fNbytes !== bytes || stored.length !== bytes || !(fKeylen > 0 && fKeylen <= bytes)) throw new Error('a basket is not where it should be');
   const packed = stored.subarray(fKeylen);
   const plain = fObjlen === packed.length ? packed.slice() : await unpack(R__unzip, packed, fObjlen);
-  return { bytes: plain, key: fKeylen, last: fLast, rows: fNevBuf, rowBytes: fNevBufSize, offsets: null };
+  return { bytes: plain, key: fKeylen, last, rows, offsets: null };
 };
 
 serve(async (jsroot, request) => {

@@ -1,15 +1,18 @@
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { AnomalyClrError } from '../../errors.js';
 import { show } from '../../files.js';
+import type { EventFormat } from '../event-file.js';
 import { statFile } from '../hdf5-reader.js';
 import { LibraryThread } from '../library-thread.js';
 import type { Column, ColumnFile } from './column-file.js';
+import { schemaEvents } from './events.js';
 import { type Basket, columnOf, openBasket, type RawBasket } from './root-basket.js';
 import { type Layout, type RootBranch, branchesOfTree, type TreeFacts, treeFacts } from './root-branches.js';
 import { rootProgram } from './root-worker.js';
 
-export const rootSignature = Buffer.from('root', 'latin1');
+const signature = Buffer.from('root', 'latin1');
 /** Clusters of more rows than this are not read at once to meet their boundaries: baskets are kept between reads. */
 const maxStride = 65536;
 
@@ -28,6 +31,22 @@ const rawBasket = z.object({
   rows: number,
   offsets: z.custom<Int32Array>(value => ArrayBuffer.isView(value)).nullable(),
 });
+
+/** TTrees of ROOT files, such as CMS NanoAOD; what their branches mean is told by a schema. */
+export const root: EventFormat = {
+  name: 'ROOT',
+  suffixes: ['.root'],
+  matches: async file => {
+    const handle = await open(file);
+    try {
+      const { buffer } = await handle.read(Buffer.alloc(signature.length), 0, signature.length, 0);
+      return buffer.equals(signature);
+    } finally {
+      await handle.close();
+    }
+  },
+  open: async (file, schema) => schemaEvents(file, await openRoot(file, schema?.table), schema),
+};
 
 interface ReadableBranch extends RootBranch {
   readonly layout: Layout;
