@@ -8,13 +8,14 @@ import type { BadEvent, EventFile, EventFormat } from './event-file.js';
 import { hdf5 } from './hdf5.js';
 import type { CacheUse } from './cache/use.js';
 import { statFile } from './hdf5-reader.js';
+import { root } from './schema/root.js';
 import type { EventSchema } from './schema/schema.js';
 
 export type { BadEvent, EventFile, EventFormat } from './event-file.js';
 export { writeEvents } from './write-events.js';
 
 /** The formats that can be read: a new one is a file and a line here. */
-const formats: readonly EventFormat[] = [hdf5];
+const formats: readonly EventFormat[] = [hdf5, root];
 
 /** What to do with an event that is not valid: stop, or leave it out and say so. */
 export type OnBadEvent = 'fail' | 'skip';
