@@ -131,23 +131,31 @@ async function* stretchesOf(
   reading: Reading,
   onSkip: () => void,
 ): AsyncGenerator<{ batch: EventBatch; from: number; to: number }> {
-  let builder = new EventBatchBuilder();
+  let parts: EventBatch[] = [];
   let from = 0;
+  const stretch = () => ({ batch: joined(parts), from, to: from + stretchRows });
   for await (const batch of readEvents(file, { ...reading, batch: stretchRows, onSkip })) {
     for (let e = 0; e < batch.count;) {
       const row = batch.rows[e];
-      while (row >= from + stretchRows) {
-        if (builder.count > 0) yield { batch: builder.build(), from, to: from + stretchRows };
-        builder = new EventBatchBuilder();
-        from += stretchRows;
+      if (row >= from + stretchRows) {
+        if (parts.length > 0) yield stretch();
+        parts = [];
+        from = row - (row % stretchRows);
       }
       let end = e;
       while (end < batch.count && batch.rows[end] < from + stretchRows) end++;
-      builder.addBatch(range(batch, e, end));
+      parts.push(range(batch, e, end));
       e = end;
     }
   }
-  if (builder.count > 0) yield { batch: builder.build(), from, to: from + stretchRows };
+  if (parts.length > 0) yield stretch();
+}
+
+function joined(parts: readonly EventBatch[]): EventBatch {
+  if (parts.length === 1) return parts[0];
+  const builder = new EventBatchBuilder();
+  for (const part of parts) builder.addBatch(part);
+  return builder.build();
 }
 
 const bytesOf = ({ pt, count }: EventBatch): number => 13 * pt.length + 8 * count;
