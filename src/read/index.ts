@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch.js';
 import { fileError } from '../files.js';
 import type { BadEvent, EventFile, EventFormat } from './event-file.js';
 import { hdf5 } from './hdf5.js';
+import { sha256 } from './cache/fingerprint.js';
+import { cachedHash, openCached } from './cache/index.js';
 import type { CacheUse } from './cache/use.js';
 import { statFile } from './hdf5-reader.js';
 import { root } from './schema/root.js';
 import type { EventSchema } from './schema/schema.js';
 
 export type { BadEvent, EventFile, EventFormat } from './event-file.js';
+export { sha256 } from './cache/fingerprint.js';
 export { writeEvents } from './write-events.js';
 
 /** The formats that can be read: a new one is a file and a line here. */
@@ -42,9 +42,17 @@ export interface ReadOptions extends Reading {
 
 const defaultBatch = 8192;
 
-/** Opens a file of events, its format told by content and, failing that, by suffix. Close it after use. */
-export async function openEvents(file: string, { schema }: Partial<Reading> = {}): Promise<EventFile> {
+/**
+ * Opens a file of events, its format told by content and, failing that, by suffix. Close it after use: a packed copy that
+ * `cache` asks for is put in place then, if all rows were read in order.
+ */
+export async function openEvents(file: string, { schema, cache }: Partial<Reading> = {}): Promise<EventFile> {
   await statFile(file);
+  const open = (): Promise<EventFile> => openSource(file, schema);
+  return cache ? openCached(file, schema, cache, open) : open();
+}
+
+async function openSource(file: string, schema: EventSchema | undefined): Promise<EventFile> {
   for (const format of formats) {
     const matches = await format
       .matches(file)
@@ -125,13 +133,9 @@ export interface LoadedEvents {
  */
 export async function readAll(
   files: readonly string[],
-  options: {
-    readonly maxEvents?: number;
-    readonly onBadEvent: OnBadEvent;
-    readonly onSkip?: ReadOptions['onSkip'];
-  },
+  options: Reading & { readonly maxEvents?: number; readonly onSkip?: ReadOptions['onSkip'] },
 ): Promise<LoadedEvents> {
-  const { maxEvents = Infinity, onBadEvent, onSkip } = options;
+  const { maxEvents = Infinity, onSkip, ...reading } = options;
   const builder = new EventBatchBuilder();
   const loaded: { file: string; events: number; sha256: string }[] = [];
   let skipped = 0;
@@ -143,23 +147,19 @@ export async function readAll(
       onSkip?.(message, event);
     };
     if (before < maxEvents)
-      for await (const batch of readEvents(file, { onBadEvent, onSkip: count })) {
+      for await (const batch of readEvents(file, { ...reading, onSkip: count })) {
         const room = maxEvents - builder.count;
         builder.addBatch(range(batch, 0, Math.min(batch.count, room)));
         withIds &&= batch.eventIds !== undefined;
         if (builder.count >= maxEvents) break;
       }
-    loaded.push({ file, events: builder.count - before, sha256: await sha256(file) });
+    loaded.push({ file, events: builder.count - before, sha256: await hashOf(file, reading) });
   }
   const { eventIds, ...batch } = builder.build();
   return { batch: eventIds && withIds ? { ...batch, eventIds } : batch, skipped, files: loaded };
 }
 
-/** SHA-256 of a file's bytes, hexadecimal. */
-export async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash).catch((error: unknown) =>
-    Promise.reject(fileError(file, error, 'read')),
-  );
-  return hash.digest('hex');
+/** SHA-256 of a file's bytes, hexadecimal; from its packed copy where `reading` has one of the file as it is now. */
+export function hashOf(file: string, { schema, cache }: Partial<Reading> = {}): Promise<string> {
+  return cache ? cachedHash(file, schema, cache) : sha256(file);
 }

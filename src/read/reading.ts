@@ -1,6 +1,5 @@
-import os from 'node:os';
-import path from 'node:path';
 import process from 'node:process';
+import { userCacheFolder } from './cache/folder.js';
 import type { OnBadEvent, Reading } from './index.js';
 import { loadSchema } from './schema/schema.js';
 
@@ -15,23 +14,22 @@ export interface ReadingOptions {
 /**
  * How the files of a command are read, from its options.
  *
- * @param how - `write`: whether packed copies are made, too
+ * @param how - `write`: whether packed copies are made, too; `warn`: told of those that cannot be, left out it is standard
+ * error
  * @throws UsageError where the schema is none
  */
 export async function readingOf(
   { onBadEvent, schema: source, cache, cacheFolder }: ReadingOptions,
-  how: { readonly write: boolean },
+  how: { readonly write: boolean; readonly warn?: (line: string) => void },
 ): Promise<Reading> {
   const schema = source === undefined ? undefined : await loadSchema(source);
   return {
     onBadEvent,
     ...(schema ? { schema } : {}),
-    ...(cache ? { cache: { folder: cacheFolder ?? userCacheFolder(), write: how.write } } : {}),
+    ...(cache ? { cache: { folder: cacheFolder ?? userCacheFolder(), warn: warnOfCopies, ...how } } : {}),
   };
 }
 
-/** Where packed copies lie if nothing else is said. */
-function userCacheFolder(): string {
-  const { ANOMALYCLR_CACHE, XDG_CACHE_HOME } = process.env;
-  return ANOMALYCLR_CACHE || path.join(XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'anomalyclr');
+function warnOfCopies(line: string): void {
+  process.stderr.write(`anomalyclr: warning: ${line}\n`);
 }

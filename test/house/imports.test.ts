@@ -130,6 +130,8 @@ describe('src: who may import whom', () => {
     ['fastify', (from: string) => from.startsWith('src/serve/')],
     ['prom-client', (from: string) => from.startsWith('src/serve/')],
     ['pino', (from: string) => from.startsWith('src/serve/')],
+    ['apache-arrow', (from: string) => from.startsWith('src/read/')],
+    ['flatbuffers', (from: string) => from === 'src/read/cache/packed-file.ts'],
     ['yaml', (from: string) => from === 'src/config/config-file.ts'],
   ])('%s has one door', (name, door) => {
     const users = imports.filter(({ to }) => to === name || to.startsWith(`${name}/`));

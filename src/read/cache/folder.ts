@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, realpath, rm, stat, statfs, utimes } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { isRunning } from '../../files.js';
+
+/** Where packed copies lie if nothing else is said: ANOMALYCLR_CACHE, or the place of the system for such things. */
+export function userCacheFolder(): string {
+  const { ANOMALYCLR_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (ANOMALYCLR_CACHE) return ANOMALYCLR_CACHE;
+  const home = os.homedir();
+  if (process.platform === 'darwin') return path.join(home, 'Library', 'Caches', 'anomalyclr');
+  if (process.platform === 'win32')
+    return path.join(LOCALAPPDATA || path.join(home, 'AppData', 'Local'), 'anomalyclr', 'Cache');
+  return path.join(XDG_CACHE_HOME || path.join(home, '.cache'), 'anomalyclr');
+}
+
+/** Largest share of its disk that the folder takes, and at most so much, bytes. */
+const mostShare = 0.2;
+const mostBytes = 50e9;
+/** A writer writes all the time; what was not touched for so long was left behind. ms */
+const staleAfter = 24 * 3600e3;
+const busyWithin = 120e3;
+
+const copySuffix = '.arrow';
+const temporary = /^(.*\.arrow)\.(\d+)-[0-9a-f]{8}\.tmp$/;
+
+/** Where the packed copy of a file lies: its path and the schema that it is read by make the name. */
+export async function placeOf(folder: string, file: string, schemaHash: string): Promise<string> {
+  const key = createHash('sha256')
+    .update(`${await realpath(file)}\0${schemaHash}`)
+    .digest('hex');
+  const name = path.basename(file).replace(/[^\w.-]/g, '_');
+  return path.join(folder, `${name.slice(0, 80)}.${key.slice(0, 16)}${copySuffix}`);
+}
+
+interface Kept {
+  readonly path: string;
+  readonly bytes: number;
+  /** Time of last use, ms since 1970. */
+  readonly used: number;
+}
+
+/** Packed copies in a folder, and temporaries beside them. None where there is no folder. */
+async function listed(folder: string): Promise<{ copies: Kept[]; temporaries: Kept[] }> {
+  const names = await readdir(folder).catch(() => []);
+  const found = { copies: [] as Kept[], temporaries: [] as Kept[] };
+  for (const name of names) {
+    const kind = name.endsWith(copySuffix) ? 'copies' : temporary.test(name) ? 'temporaries' : undefined;
+    const at = path.join(folder, name);
+    const info = kind && (await stat(at).catch(() => undefined)); // another process may clean up, too
+    if (kind && info) found[kind].push({ path: at, bytes: info.size, used: Math.max(info.atimeMs, info.mtimeMs) });
+  }
+  return found;
+}
+
+/** What `doctor` says of the folder. */
+export async function cacheSummary(folder: string): Promise<{ copies: number; bytes: number }> {
+  const { copies } = await listed(folder);
+  return { copies: copies.length, bytes: copies.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/**
+ * Makes the folder ready for one more copy: removes what killed writers left.
+ *
+ * @param bytes - that the copy may take
+ * @returns why none can be made, if so; `busy` where another process of this machine is making that one
+ */
+export async function prepareFolder(folder: string, place: string, bytes: number): Promise<string | undefined> {
+  await mkdir(folder, { recursive: true });
+  for (const { path: at, used } of (await listed(folder)).temporaries) {
+    const [, destination, writer] = temporary.exec(path.basename(at)) ?? [];
+    const age = Date.now() - used;
+    if (age > staleAfter) await rm(at, { force: true });
+    else if (age < busyWithin && destination === path.basename(place) && isRunning(Number(writer))) return 'busy';
+  }
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < 2 * bytes) return 'too little room on its disk';
+  return undefined;
+}
+
+/** Notes that a copy was used. */
+export async function touch(copy: string): Promise<void> {
+  const { mtimeMs } = await stat(copy);
+  await utimes(copy, Date.now() / 1000, mtimeMs / 1000);
+}
+
+/** Removes the copies used longest ago until the rest fits into its share of the disk; `kept` stays. */
+export async function pruneFolder(folder: string, kept: string, most?: number): Promise<void> {
+  const { blocks, bsize } = await statfs(folder);
+  const limit = most ?? Math.min(mostBytes, mostShare * blocks * bsize);
+  const { copies } = await listed(folder);
+  let total = copies.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const copy of copies.toSorted((a, b) => a.used - b.used)) {
+    if (total <= limit) break;
+    if (copy.path === kept) continue;
+    await rm(copy.path, { force: true });
+    total -= copy.bytes;
+  }
+}
