@@ -8,6 +8,7 @@ import { cachedHash, openCached } from './cache/index.js';
 import type { CacheUse } from './cache/use.js';
 import { statFile } from './hdf5-reader.js';
 import { root } from './schema/root.js';
+import { arrow, npz, parquet } from './schema/containers.js';
 import type { EventSchema } from './schema/schema.js';
 
 export type { BadEvent, EventFile, EventFormat } from './event-file.js';
@@ -15,7 +16,7 @@ export { sha256 } from './cache/fingerprint.js';
 export { writeEvents } from './write-events.js';
 
 /** The formats that can be read: a new one is a file and a line here. */
-const formats: readonly EventFormat[] = [hdf5, root];
+const formats: readonly EventFormat[] = [hdf5, root, parquet, arrow, npz];
 
 /** What to do with an event that is not valid: stop, or leave it out and say so. */
 export type OnBadEvent = 'fail' | 'skip';
