@@ -5,7 +5,8 @@ import type { Calibration } from '../bundle/card.js';
 import { AnomalyClrError } from '../errors.js';
 import { range, take, type EventBatch } from '../events/event-batch.js';
 import type { RunProvenance } from '../model/run-folder.js';
-import { countEvents, readEvents, sha256, type OnBadEvent } from '../read/index.js';
+import type { Domain } from '../events/domain.js';
+import { countEvents, readEvents, sha256, type Reading } from '../read/index.js';
 import { splitEvents } from '../train/split.js';
 
 const batchEvents = 8192;
@@ -22,10 +23,19 @@ export interface BackgroundSource {
   readonly skipped: number;
 }
 
-/** The events of files that were named for it. */
-export async function givenBackground(files: readonly string[], onBadEvent: OnBadEvent): Promise<BackgroundSource> {
+/**
+ * The events of files that were named for it.
+ *
+ * @param domain - of the model that they are for
+ * @throws AnomalyClrError where a file cannot be read, or holds other data than the model was trained on
+ */
+export async function givenBackground(
+  files: readonly string[],
+  reading: Reading,
+  domain: Pick<Domain, 'data'>,
+): Promise<BackgroundSource> {
   let total = 0;
-  for (const file of files) total += await countEvents(file);
+  for (const file of files) total += await countEvents(file, reading, domain);
   const hashes: string[] = [];
   for (const file of files) hashes.push(await sha256(file));
   const source = {
@@ -40,7 +50,7 @@ export async function givenBackground(files: readonly string[], onBadEvent: OnBa
       for (const [i, file] of files.entries()) {
         const entry = { file: path.basename(file), events: 0, sha256: hashes[i] };
         source.files.push(entry);
-        for await (const batch of readEvents(file, { batch: batchEvents, onBadEvent, onSkip })) {
+        for await (const batch of readEvents(file, { ...reading, batch: batchEvents, onSkip })) {
           entry.events += batch.count;
           yield batch;
         }
@@ -60,13 +70,16 @@ const splitOptionsSchema = z.looseObject({
  * The events that the training of a run held back, read again from its own files.
  *
  * @param settings - the run's config.json
+ * @param how - the files are read by
  * @returns why there are none, where there are none: nothing was held back, or a file is gone or has changed
  */
 export async function heldBackBackground(
   settings: unknown,
   { files }: Pick<RunProvenance, 'files'>,
+  how: Omit<Reading, 'onBadEvent'> = {},
 ): Promise<BackgroundSource | { readonly reason: string }> {
   const { onBadEvent, ...split } = splitOptionsSchema.parse(settings);
+  const reading: Reading = { ...how, onBadEvent };
   const used = files.filter(({ events }) => events > 0);
   const { validation } = splitEvents(
     used.reduce((sum, { events }) => sum + events, 0),
@@ -91,7 +104,7 @@ export async function heldBackBackground(
       for (const { file, events, sha256: hash } of used) {
         const entry = { file: path.basename(file), events: 0, sha256: hash };
         source.files.push(entry);
-        for await (const batch of eventsUpTo(file, events, onBadEvent)) {
+        for await (const batch of eventsUpTo(file, events, reading)) {
           const from = next;
           while (next < held.length && held[next] < before + batch.count) next++;
           const index = held.subarray(from, next).map(position => position - before);
@@ -110,9 +123,9 @@ export async function heldBackBackground(
 }
 
 /** The first `events` valid events of a file: what a training took of it. */
-async function* eventsUpTo(file: string, events: number, onBadEvent: OnBadEvent): AsyncGenerator<EventBatch> {
+async function* eventsUpTo(file: string, events: number, reading: Reading): AsyncGenerator<EventBatch> {
   let left = events;
-  for await (const batch of readEvents(file, { batch: batchEvents, onBadEvent })) {
+  for await (const batch of readEvents(file, { ...reading, batch: batchEvents })) {
     const some = range(batch, 0, Math.min(left, batch.count));
     yield some;
     if ((left -= some.count) === 0) return;

@@ -8,7 +8,8 @@ import { inDomain } from '../events/domain.js';
 import { EventBatchBuilder, take, type EventBatch } from '../events/event-batch.js';
 import { readJson } from '../files.js';
 import { provenanceSchema, runFiles, seedFolders, type RunProvenance } from '../model/run-folder.js';
-import { countEvents, readEvents } from '../read/index.js';
+import { countEvents, readEvents, type Reading } from '../read/index.js';
+import { readingOf } from '../read/reading.js';
 import { loadRun, type LoadedRun } from '../score/load-run.js';
 import type { TrainWatch } from '../train/run.js';
 import { givenBackground, heldBackBackground, type BackgroundSource } from './background.js';
@@ -68,7 +69,8 @@ export async function exportRun(
   const run = await loadRun(options.model);
   const provenance = await readJson(runFiles(options.model).provenance, provenanceSchema);
   await tellSeeds(options.model, run, watch);
-  const maker = new Maker(options, engine, version, run, provenance, watch);
+  const reading = await readingOf(options, { write: false });
+  const maker = new Maker(options, reading, engine, version, run, provenance, watch);
   const { bytes, card, checked } = await maker.make();
   stopIfAsked(watch);
   // a repository first: the bundle is the sign that the export went to its end
@@ -98,6 +100,7 @@ class Maker {
 
   constructor(
     private readonly options: ExportOptions,
+    private readonly reading: Reading,
     private readonly engine: Engine,
     version: string,
     private readonly run: LoadedRun,
@@ -186,9 +189,16 @@ class Maker {
   }
 
   private async background(): Promise<BackgroundSource | { readonly reason: string }> {
-    const { background, onBadEvent } = this.options;
-    if (background.length > 0) return givenBackground(background, onBadEvent);
-    return heldBackBackground(this.run.settings, this.provenance);
+    const { reading, options, run } = this;
+    if (options.background.length > 0) return givenBackground(options.background, reading, run.domain);
+    return heldBackBackground(run.settings, this.provenance, await this.readingOfRun());
+  }
+
+  /** How the run's own files are read: by the schema that it was trained with, where none is given. */
+  private async readingOfRun(): Promise<Reading> {
+    const { schema } = this.run.settings;
+    if (this.reading.schema || typeof schema !== 'string') return this.reading;
+    return readingOf({ ...this.options, schema }, { write: false });
   }
 
   /** The first background events; drawn ones where there are too few to show anything. */
@@ -258,9 +268,9 @@ class Maker {
     const { watch, options } = this;
     const signals: (PairedScores & { name: string })[] = [];
     for (const { name, file } of options.signal) {
-      const total = await countEvents(file);
+      const total = await countEvents(file, this.reading, this.run.domain);
       let skipped = 0;
-      const events = readEvents(file, { onBadEvent: options.onBadEvent, onSkip: () => skipped++ });
+      const events = readEvents(file, { ...this.reading, onSkip: () => skipped++ });
       const { scores } = await scoreEvents(bundles, events, { label: name, total, watch });
       if (skipped > 0) watch.warn?.(`${name}: ${skipped} bad events were left out`);
       if (scores[0].length === 0) throw new AnomalyClrError(`${file}: no events`);

@@ -1,6 +1,8 @@
 import { AnomalyClrError, UsageError } from '../errors.js';
+import type { Domain } from '../events/domain.js';
 import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch.js';
 import { fileError } from '../files.js';
+import { mustBeKnownTo } from './data-kind.js';
 import type { BadEvent, EventFile, EventFormat } from './event-file.js';
 import { hdf5 } from './hdf5.js';
 import { sha256 } from './cache/fingerprint.js';
@@ -67,10 +69,19 @@ async function openSource(file: string, schema: EventSchema | undefined): Promis
   throw new AnomalyClrError(`${file}: not a file of events; what can be read: ${known}`);
 }
 
-/** Number of events in a file, valid or not. */
-export async function countEvents(file: string, reading: Partial<Reading> = {}): Promise<number> {
+/**
+ * Number of events in a file, valid or not.
+ *
+ * @param domain - of a model that they are for: they have to be of its data kind
+ */
+export async function countEvents(
+  file: string,
+  reading: Partial<Reading> = {},
+  domain?: Pick<Domain, 'data'>,
+): Promise<number> {
   const source = await openEvents(file, reading);
   await source.close();
+  if (domain) mustBeKnownTo(domain, file, source);
   return source.events;
 }
 

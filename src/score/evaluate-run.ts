@@ -54,7 +54,7 @@ const aboutName = 'about.json';
  */
 export async function evaluateRun(request: EvaluateRequest, scorers: readonly EventScorer[]): Promise<EvaluatedRun> {
   const { memory = 2, beside } = request;
-  const samples = await samplesOf(request);
+  const samples = await samplesOf(request, scorers);
   checkMemory(rowsIn(samples), memory);
   const work = await openWorkFolder(
     beside === undefined ? path.join(os.tmpdir(), 'anomalyclr-evaluate') : `${beside}.scores`,
@@ -76,7 +76,7 @@ export async function evaluateRun(request: EvaluateRequest, scorers: readonly Ev
 export async function evaluateShard(request: ShardRequest, scorers: readonly EventScorer[]): Promise<PartManifest> {
   const { shard, out, about, settings = {}, version } = request;
   await checkReplaceable(out, manifestName);
-  const samples = await samplesOf(request);
+  const samples = await samplesOf(request, scorers);
   const identity = await identityOf({
     model: await modelOf(scorers, shard),
     data: samples.flatMap(({ files }) => files.map(({ file }) => file)),
@@ -196,7 +196,10 @@ function differenceBetween(
 }
 
 /** The background, then each signal. */
-async function samplesOf({ background, signals, ...reading }: EvaluateRequest): Promise<Sample[]> {
+async function samplesOf(
+  { background, signals, ...reading }: EvaluateRequest,
+  [{ domain }]: readonly EventScorer[],
+): Promise<Sample[]> {
   const files = new Map<string, string[]>([[backgroundLabel, [...background]]]);
   for (const { name, file } of signals) {
     if (name === backgroundLabel)
@@ -206,7 +209,7 @@ async function samplesOf({ background, signals, ...reading }: EvaluateRequest): 
   const samples: Sample[] = [];
   for (const [label, of] of files) {
     const counted: { file: string; rows: number }[] = [];
-    for (const file of of) counted.push({ file, rows: await countEvents(file, reading) });
+    for (const file of of) counted.push({ file, rows: await countEvents(file, reading, domain) });
     samples.push({ label, files: counted });
   }
   return samples;

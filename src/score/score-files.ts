@@ -3,6 +3,7 @@ import { type Shard, shardRows, shardText } from '../config/shard.js';
 import type { ScoreOptions } from '../config/schema.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { checkWritable, removeStaleTemporariesOf } from '../files.js';
+import { mustBeKnownTo } from '../read/data-kind.js';
 import { openEvents, type Reading } from '../read/index.js';
 import type { EventScorer } from './event-scorer.js';
 import { judgeRows, type Stretch } from './judge-files.js';
@@ -145,14 +146,10 @@ class Tally {
 async function planOf({ data, shard, ...reading }: ScoreRequest, { domain }: EventScorer): Promise<Plan> {
   const files: { file: string; events: number }[] = [];
   let hasEventIds = true;
-  const kind = domain.data ?? 'event';
   for (const file of data) {
     const source = await openEvents(file, reading);
     await source.close();
-    if (source.dataKind !== kind)
-      throw new AnomalyClrError(
-        `${file}: holds ${source.dataKind}s, and the model was trained on ${kind}s; score it by a model of its kind`,
-      );
+    mustBeKnownTo(domain, file, source);
     files.push({ file, events: source.events });
     hasEventIds &&= source.hasEventIds;
   }

@@ -74,7 +74,7 @@ test('without them there is a reason that names the file by its base name', asyn
 });
 
 test('given files are read whole, one after the other, with their hashes', async () => {
-  const source = await givenBackground([at('small.h5'), sample('Ato4l')], 'fail');
+  const source = await givenBackground([at('small.h5'), sample('Ato4l')], { onBadEvent: 'fail' }, {});
   const got = await readOf(source);
   const { batch } = await readAll([at('small.h5'), sample('Ato4l')], { onBadEvent: 'fail' });
   const { eventIds: _, ...columns } = batch;
