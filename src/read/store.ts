@@ -2,7 +2,7 @@ import { AnomalyClrError } from '../errors.js';
 import type { DataKindName } from '../events/data-kinds.js';
 import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch.js';
 import type { EventFile } from './event-file.js';
-import { openEvents, type Reading, readEvents, sha256 } from './index.js';
+import { hashOf, openEvents, type Reading, readEvents } from './index.js';
 
 /** Rows of a file that are read together. */
 const stretchRows = 8192;
@@ -84,7 +84,7 @@ export async function openStore(files: readonly string[], options: StoreOptions)
         }
         if (count >= most) break;
       }
-    sources.push({ file, events: count - before, sha256: await sha256(file) });
+    sources.push({ file, events: count - before, sha256: await hashOf(file, reading) });
   }
   const about = { count, dataKind, first: Int32Array.from(first), files: sources, skipped, bytes };
   const whole = kept?.build();

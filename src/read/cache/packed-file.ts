@@ -170,7 +170,7 @@ function readHeader(footer: Footer): PackedHeader {
   return header.data;
 }
 
-export const checkOf = (text: string): string => crc32(text).toString(16);
+export const checkOf = (text: string): string => crc32(text).toString(16).padStart(8, '0');
 
 /** Places of the buffers in a body: each column has two, of which the first says what is null. */
 function columnsOf(messageBytes: Uint8Array, body: Uint8Array, rows: number, hasEventIds: boolean): PackedRows {

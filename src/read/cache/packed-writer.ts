@@ -40,7 +40,6 @@ export class PackedWriter {
   private readonly out = new Collected();
   private readonly checks: number[] = [];
   private readonly counts = { events: 0, bad: 0, cut: 0, objects: 0 };
-  private readonly batchRows: number;
   private pending: Pending;
   /** Rows given so far. */
   next = 0;
@@ -51,8 +50,7 @@ export class PackedWriter {
     private readonly handle: FileHandle,
   ) {
     this.schema = schemaOf(source.hasEventIds);
-    this.batchRows = rowsPerBatch(source.stride);
-    this.pending = new Pending(Math.min(this.batchRows, source.rows));
+    this.pending = new Pending(Math.min(batchRows, source.rows));
     this.writer.reset(this.out, this.schema);
   }
 
@@ -88,7 +86,7 @@ export class PackedWriter {
       }
       if (this.pending.room === 0) {
         full.push(this.pending);
-        this.pending = new Pending(Math.min(this.batchRows, this.source.rows - row));
+        this.pending = new Pending(Math.min(batchRows, this.source.rows - row));
       }
     }
     this.next = to;
@@ -112,7 +110,7 @@ export class PackedWriter {
 
   /** Ends the copy and gives it its name. */
   async finish(sha256: string): Promise<void> {
-    const { batchRows, checks, counts } = this;
+    const { checks, counts } = this;
     const crcs = Buffer.alloc(4 * checks.length);
     for (const [i, check] of checks.entries()) crcs.writeUInt32LE(check, 4 * i);
     const header: PackedHeader = {
@@ -146,14 +144,8 @@ export class PackedWriter {
   }
 }
 
-const usualRows = 8192;
-const mostRows = 65_536;
-
-/** Whole strides of the source, which its readers read at once, so that they meet whole batches of the copy. */
-function rowsPerBatch(stride: number): number {
-  if (stride > mostRows) return usualRows;
-  return Math.max(1, Math.floor(usualRows / stride)) * stride;
-}
+/** As many as the readers of events ask for at once. */
+const batchRows = 8192;
 
 function schemaOf(hasEventIds: boolean): Schema {
   const object = new Struct([
