@@ -85,11 +85,12 @@ export interface Layout {
   readonly counter: string | null;
 }
 
-export interface RootBranch extends BranchInfo {
+export interface RootBranch {
+  readonly info: BranchInfo;
   /** Among the branches of the thread. */
   readonly index: number;
   readonly rows: number;
-  /** Undefined where its content is not numbers, or in another form; then `type` names it. */
+  /** Undefined where its content is not numbers, or in another form; then the type of `info` names it. */
   readonly layout: Layout | undefined;
   readonly leaf: string | undefined;
 }
@@ -160,7 +161,11 @@ export function branchesOfTree(facts: readonly BranchFacts[]): ReadonlyMap<strin
     const inClass = before !== undefined && !facts[before.index].top;
     if (!before || (fact.top && inClass)) branches.set(fact.name, branch);
     else if (inClass)
-      branches.set(fact.name, { ...before, layout: undefined, type: 'what several branches of that name do' });
+      branches.set(fact.name, {
+        ...before,
+        layout: undefined,
+        info: { ...before.info, type: 'one of several of its name' },
+      });
   }
   return branches;
 }
@@ -169,11 +174,16 @@ function branchOf(fact: BranchFacts, index: number): RootBranch {
   const { name, rows, leaves } = fact;
   const layout =
     fact.otherFile === '' && fact.children === 0 && leaves.length === 1 ? layoutOf(fact, leaves[0]) : undefined;
-  const base = { name, index, rows, layout, leaf: leaves.at(0)?.name };
-  if (!layout) return { ...base, type: alienType(fact), list: false };
-  if (layout.list)
-    return { ...base, type: layout.type, list: true, ...(layout.width > 1 ? { width: layout.width } : {}) };
-  return { ...base, type: layout.type, list: layout.width > 1, ...(layout.width > 1 ? { length: layout.width } : {}) };
+  const { width = 1, list = false } = layout ?? {};
+  const long = width > 1;
+  const info = {
+    name,
+    type: layout?.type ?? alienType(fact),
+    list: list || long,
+    ...(list && long ? { width } : {}),
+    ...(!list && long ? { length: width } : {}),
+  };
+  return { info, index, rows, layout, leaf: leaves.at(0)?.name };
 }
 
 function layoutOf(fact: BranchFacts, leaf: Leaf): Layout | undefined {

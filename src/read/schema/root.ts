@@ -6,7 +6,7 @@ import { show } from '../../files.js';
 import type { EventFormat } from '../event-file.js';
 import { statFile } from '../hdf5-reader.js';
 import { LibraryThread } from '../library-thread.js';
-import type { Column, ColumnFile } from './column-file.js';
+import type { BranchInfo, Column, ColumnFile } from './column-file.js';
 import { schemaEvents } from './events.js';
 import { type Basket, columnOf, openBasket, type RawBasket } from './root-basket.js';
 import { type Layout, type RootBranch, branchesOfTree, type TreeFacts, treeFacts } from './root-branches.js';
@@ -110,7 +110,7 @@ function checkTree(file: string, tree: string, facts: TreeFacts): OpenTree {
 /** An open tree. Each branch keeps the basket that it read last, since stretches end within baskets. */
 class RootTree implements ColumnFile {
   readonly rows: number;
-  readonly branches: readonly RootBranch[];
+  readonly branches: readonly BranchInfo[];
   readonly stride: number;
   private readonly byName: ReadonlyMap<string, RootBranch>;
   private readonly tables = new Map<string, BasketTable>();
@@ -125,7 +125,7 @@ class RootTree implements ColumnFile {
   ) {
     this.rows = rows;
     this.byName = branchesOfTree(branches);
-    this.branches = [...this.byName.values()];
+    this.branches = [...this.byName.values()].map(({ info }) => info);
     // AutoFlush: rows of a cluster where above 0, else a size in bytes that tells nothing
     this.stride = cluster > 0 && cluster <= maxStride ? cluster : 1;
   }
@@ -140,7 +140,7 @@ class RootTree implements ColumnFile {
     const columns = new Map<string, Column>();
     const wanted = [...new Set(names)].map(name => this.readable(name));
     await this.readTables(wanted);
-    for (const branch of wanted) columns.set(branch.name, await this.column(branch, from, to));
+    for (const branch of wanted) columns.set(branch.info.name, await this.column(branch, from, to));
     return columns;
   }
 
@@ -154,7 +154,7 @@ class RootTree implements ColumnFile {
     const { layout } = branch;
     if (!layout)
       throw new AnomalyClrError(
-        `${this.file}: branch ${show(name)} holds ${branch.type}, not numbers that can be read; use another or convert it`,
+        `${this.file}: branch ${show(name)} holds ${branch.info.type}, not numbers that can be read; use another or convert it`,
       );
     if (branch.rows !== this.rows) throw this.broken(name, `it has ${branch.rows} rows, its tree ${this.rows}`);
     return { ...branch, layout };
@@ -165,12 +165,13 @@ class RootTree implements ColumnFile {
   }
 
   private async readTables(branches: readonly RootBranch[]): Promise<void> {
-    const missing = branches.filter(({ name }) => !this.tables.has(name));
+    const missing = branches.filter(({ info }) => !this.tables.has(info.name));
     if (missing.length === 0) return;
     const answer = await this.thread
       .ask({ tables: missing.map(({ index }) => index) })
-      .catch((error: unknown) => Promise.reject(this.broken(missing[0].name, error)));
-    for (const [i, { name }] of missing.entries()) {
+      .catch((error: unknown) => Promise.reject(this.broken(missing[0].info.name, error)));
+    for (const [i, { info }] of missing.entries()) {
+      const { name } = info;
       const table = basketTable.safeParse((answer as unknown[])[i]);
       const inOrder = table.data?.first.every(
         (row, k, all) => (k === 0 ? row === 0 : row >= all[k - 1]) && row <= this.rows,
@@ -186,7 +187,8 @@ class RootTree implements ColumnFile {
 
   /** The baskets that hold the rows `from` to `to - 1`, in order. */
   private async baskets(branch: ReadableBranch, from: number, to: number): Promise<Basket[]> {
-    const { name, index } = branch;
+    const { index, info } = branch;
+    const { name } = info;
     const { first, seek, bytes } = this.tables.get(name) ?? { first: [], seek: [], bytes: [] };
     const kept = this.kept.get(name);
     const found: Basket[] = [];
@@ -212,7 +214,8 @@ class RootTree implements ColumnFile {
   }
 
   private async open(branch: ReadableBranch, answer: unknown, from: number, to: number): Promise<Basket> {
-    const { name, layout } = branch;
+    const { layout, info } = branch;
+    const { name } = info;
     const raw = rawBasket.safeParse(answer);
     if (raw.data?.rows !== to - from)
       throw this.broken(name, `its basket at row ${from} is not one of ${to - from} rows`);
@@ -223,9 +226,11 @@ class RootTree implements ColumnFile {
 
   /** Entries of each row as the counter of a branch tells them. */
   private async lengths({ counter }: Layout, from: number, to: number): Promise<ArrayLike<number | bigint>> {
-    const branch = this.branches.find(({ leaf, layout }) => leaf === counter && layout && !layout.list);
+    const branch = [...this.byName.values()].find(({ leaf, layout }) => leaf === counter && layout && !layout.list);
     if (counter === null || !branch) throw new Error('nothing tells where its rows begin');
-    const { values } = (await this.readNow([branch.name], from, to)).get(branch.name) ?? { values: new Int32Array() };
+    const { values } = (await this.readNow([branch.info.name], from, to)).get(branch.info.name) ?? {
+      values: new Int32Array(),
+    };
     return values;
   }
 }
