@@ -248,7 +248,7 @@ class ContrastiveTraining {
   /** Another rank is lost, in the middle of a step or after it: rank 0 saves the last whole one. */
   private async abandoned({ message }: RankError): Promise<RankError> {
     if (this.ranks.first) await this.save();
-    const saved = this.lastCheckpoint();
+    const saved = `${this.lastCheckpoint()}${this.ranks.first ? '' : ', or a later one that rank 0 leaves'}`;
     const further = this.savedStep === undefined ? '' : '; the same command with --resume goes on from there';
     return new RankError(`training stopped at step ${this.progress.step + 1}: ${message}; ${saved}${further}`);
   }
