@@ -25,7 +25,8 @@ export class Tee implements EventFile {
   readonly stride: number;
   readonly schemaReport?: NonNullable<EventFile['schemaReport']>;
   private writer: PackedWriter | undefined;
-  private given: 'not yet' | 'up' | 'on' = 'not yet';
+  private begun = false;
+  private closed = false;
   /** What is being written; the next read waits for it, so that memory stays bounded. */
   private writing: Promise<void> = Promise.resolve();
 
@@ -42,13 +43,18 @@ export class Tee implements EventFile {
 
   async read(from: number, to: number): Promise<DecodedEvents> {
     const rows = await this.source.read(from, to);
-    if (from === 0 && to > 0 && this.given === 'not yet') {
-      this.given = 'on';
-      this.writer = await this.making.begin().catch((error: unknown) => this.giveUp(error));
-    }
     await this.writing;
-    if (this.writer?.next === from && to > from) this.writing = this.copy(rows, to);
+    if (from === 0 && !this.begun && !this.closed) {
+      this.begun = true;
+      await (this.writing = this.begin());
+    }
+    // a consumer that stops early closes the file while it is read ahead
+    if (this.writer?.next === from && to > from && !this.closed) this.writing = this.copy(rows, to);
     return rows;
+  }
+
+  private async begin(): Promise<void> {
+    this.writer = await this.making.begin().catch((error: unknown) => this.giveUp(error));
   }
 
   private async copy(rows: DecodedEvents, to: number): Promise<void> {
@@ -63,13 +69,13 @@ export class Tee implements EventFile {
   private async giveUp(error?: unknown): Promise<undefined> {
     const { writer } = this;
     this.writer = undefined;
-    this.given = 'up';
     if (error !== undefined) this.making.failed(error);
     await this.making.hash.close().catch(() => undefined);
     await writer?.abort();
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     await this.writing;
     await this.source.close();
     const { writer } = this;
