@@ -115,6 +115,7 @@ function multiplicities({ data, kinds, multiplicity, events }: Inspection): stri
   const all: [string, Multiplicity][] = names.map(name => [name, kinds[name].multiplicity]);
   if (names.length > 1) all.push(['all', multiplicity]);
   const most = Math.max(...all.map(([, { max }]) => max));
+  if (most > mostColumns) return multiplicityQuantiles(`per ${words.one}`, all);
   const share = (n: number | undefined) => (n ? percent(n / events) : '-');
   return [
     [`per ${words.one}`, 'mean', ...Array.from({ length: most + 1 }, (_, n) => String(n))],
@@ -123,6 +124,23 @@ function multiplicities({ data, kinds, multiplicity, events }: Inspection): stri
       short(mean),
       ...Array.from({ length: most + 1 }, (_, n) => share(counts[n])),
     ]),
+  ];
+}
+
+/** Multiplicities up to which each has a column of its own. */
+const mostColumns = 24;
+
+function multiplicityQuantiles(head: string, all: readonly (readonly [string, Multiplicity])[]): string[][] {
+  return [
+    [head, 'mean', 'min', '1 %', 'median', '99 %', 'max'],
+    ...all.map(([name, { min, max, mean, counts }]) => {
+      const events = counts.reduce((a, b) => a + b, 0);
+      const at = (share: number): number => {
+        let left = Math.max(1, Math.ceil(share * events));
+        return counts.findIndex(count => (left -= count) <= 0);
+      };
+      return [name, short(mean), ...[min, at(0.01), at(0.5), at(0.99), max].map(String)];
+    }),
   ];
 }
 

@@ -133,4 +133,14 @@ test('inspection of jets: constituents, mass and pT, and no word of MET or HT', 
   expect(text).toMatch(/mass \[GeV\]/);
   expect(text).toMatch(/per jet/);
   expect(text).not.toMatch(/met|HT/);
+
+  const wide = new Inspector('jet');
+  const sizes = [1, 10, 20, 30, 40];
+  wide.add(jets(...sizes.map(n => Array.from({ length: n }, (_, i): Constituent => [100 - i, 0, 0]))));
+  const lines = formatInspection(wide.build({ file: 'jets.h5', rows: 5, hasEventIds: false })).split('\n');
+  const at = lines.findIndex(line => line.includes('per jet'));
+  expect(lines.slice(at, at + 2).map(line => line.trim().split(/ {2,}/))).toEqual([
+    ['per jet', 'mean', 'min', '1 %', 'median', '99 %', 'max'],
+    ['constituent', '20.2', '1', '1', '20', '40', '40'],
+  ]);
 });

@@ -12,7 +12,7 @@ test('an inspection counts, sums and tells of problems', async () => {
   values.fill(0, 44 * 76, 45 * 76); // nothing
   const file = at('inspected.h5');
   await writeRaw(file, { Particles: particles(values), EvtId: { data: new BigInt64Array(events) } });
-  const result = await inspectFile(file, 'skip');
+  const result = await inspectFile(file, { onBadEvent: 'skip' });
   expect(result).toMatchObject({ file, rows: 100, events: 70, hasEventIds: true, empty: 1 });
   expect(result.withoutJets).toBeCloseTo(15 / 70, 12);
   expect(result.kinds.jet.multiplicity.counts).toEqual([15, 0, 55]);
@@ -31,13 +31,13 @@ test('an inspection counts, sums and tells of problems', async () => {
   expect(text).toMatch(/30 events with problems/);
   expect(text).toMatch(/and 10 more$/);
   expect(Math.max(...text.split('\n').map(line => line.length))).toBeLessThan(130);
-  await expect(inspectFile(file, 'fail')).rejects.toThrow(/event 0, slot 9/);
+  await expect(inspectFile(file, { onBadEvent: 'fail' })).rejects.toThrow(/event 0, slot 9/);
 });
 
 test('an empty file has nothing to tell', async () => {
   const file = at('empty.h5');
   await writeRaw(file, { Particles: particles(new Float32Array(0), 0) });
-  const result = await inspectFile(file, 'fail');
+  const result = await inspectFile(file, { onBadEvent: 'fail' });
   expect(result).toMatchObject({ rows: 0, events: 0, ht: null, withoutJets: 0 });
   expect(formatInspection(result)).toMatch(/0 events, 0 valid[^]*no problems found$/);
 });
