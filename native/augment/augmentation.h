@@ -13,6 +13,9 @@ namespace aclr {
 // hold; kSelection applies the acceptance of the data.
 enum class Role { kPhysical, kAnomalous, kSelection };
 
+// What it is for: collisions, or jets as sets of constituents. It leaves the objects of the other kind as they are.
+enum class DataKind { kEvent, kJet };
+
 struct ParameterInfo {
   const char* name;
   double standard, low, high;  // default and permitted range
@@ -29,6 +32,7 @@ struct AugmentationInfo {
   const char* source;
   int parameters;
   ParameterInfo parameter[kMaxParameters];
+  DataKind data = DataKind::kEvent;
 };
 
 // An augmentation is a struct with

@@ -57,6 +57,7 @@ Napi::Value augmentations(const Napi::CallbackInfo& call) {
     Napi::Object entry = Napi::Object::New(env);
     entry.Set("name", a.name);
     entry.Set("role", a.role == Role::kPhysical ? "physical" : a.role == Role::kAnomalous ? "anomalous" : "selection");
+    entry.Set("data", a.data == DataKind::kJet ? "jet" : "event");
     entry.Set("help", a.help);
     entry.Set("source", a.source);
     Napi::Array parameters = Napi::Array::New(env);

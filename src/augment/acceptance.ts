@@ -8,6 +8,7 @@ export const acceptance: Augmentation = {
   info: {
     name: 'acceptance',
     role: 'selection',
+    data: 'event',
     help: 'drop objects below the pt threshold or outside the eta range of their kind',
     source: 'selection of the ADC2021 sample, arXiv:2107.02157',
     params: [

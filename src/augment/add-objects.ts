@@ -15,6 +15,7 @@ export const addObjects: Augmentation = {
   info: {
     name: 'add_objects',
     role: 'anomalous',
+    data: 'event',
     help: 'add random electrons, muons and jets and let MET balance them',
     source: 'arXiv:2301.04660 sec. 3, mended: free slots, MET pt and phi both updated, thresholds respected',
     params: [

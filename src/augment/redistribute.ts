@@ -14,6 +14,7 @@ export const redistribute: Augmentation = {
   info: {
     name: 'redistribute',
     role: 'anomalous',
+    data: 'event',
     help: 'deal out the pt sum of each kind among more objects of that kind',
     source: 'arXiv:2301.04660 sec. 3 as published in 2024, mended (test/golden/bugs.json A12-A18)',
     params: [],

@@ -10,6 +10,7 @@ export const rotatePhi: Augmentation = {
   info: {
     name: 'rotate_phi',
     role: 'physical',
+    data: 'event',
     help: 'turn the event about the beam by one uniform angle',
     source: 'arXiv:2301.04660 sec. 3; the beams have no preferred azimuth',
     params: [],

@@ -10,7 +10,14 @@ const range = (low: number) => [
 
 /** Anomalous: MET out of scale by one factor, uniform on [low, high]. */
 export const shiftMet: Augmentation = {
-  info: { name: 'shift_met', role: 'anomalous', help: 'multiply MET by one factor', source, params: range(0.5) },
+  info: {
+    name: 'shift_met',
+    role: 'anomalous',
+    data: 'event',
+    help: 'multiply MET by one factor',
+    source,
+    params: range(0.5),
+  },
   apply(event, p, numbers) {
     const factor = numbers.uniform(f(p[0]), f(p[1]));
     for (let i = 0; i < event.size; i++) if (event.kind[i] === Kind.met) event.pt[i] *= factor;
@@ -22,6 +29,7 @@ export const shiftPt: Augmentation = {
   info: {
     name: 'shift_pt',
     role: 'anomalous',
+    data: 'event',
     help: 'multiply the pt of every visible object by one factor',
     source,
     params: range(1),
@@ -38,6 +46,7 @@ export const shiftAll: Augmentation = {
   info: {
     name: 'shift_all',
     role: 'anomalous',
+    data: 'event',
     help: 'multiply MET and the pt of every object by one factor',
     source,
     params: range(1),

@@ -11,6 +11,7 @@ export const smearDirection: Augmentation = {
   info: {
     name: 'smear_direction',
     role: 'physical',
+    data: 'event',
     help: 'Gaussian smearing of eta and phi of soft objects',
     source: 'arXiv:2301.04660 sec. 3, mended: azimuth wraps by 2 pi, widths in real eta and phi',
     params: [
@@ -48,6 +49,7 @@ export const smearJets: Augmentation = {
   info: {
     name: 'smear_jets',
     role: 'physical',
+    data: 'event',
     help: "Gaussian smearing of jet pt by the calorimeter's resolution",
     source: 'arXiv:2301.04660 sec. 3; Delphes 3 CMS card, arXiv:1307.6346',
     params: [

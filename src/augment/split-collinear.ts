@@ -8,6 +8,7 @@ export const splitCollinear: Augmentation = {
   info: {
     name: 'split_collinear',
     role: 'anomalous',
+    data: 'event',
     help: 'split the leading objects of each kind in two along their direction',
     source: 'arXiv:2301.04660 sec. 3 (multiplicity at constant pt and MET)',
     params: [

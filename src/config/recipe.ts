@@ -5,6 +5,7 @@ import { explainIssue, show } from '../files.js';
 import { looksLikeFile, readConfigFile } from './config-file.js';
 import { broadRecipe } from './recipes/broad.js';
 import { defaultRecipe } from './recipes/default.js';
+import { jetRecipe } from './recipes/jet.js';
 import { paperRecipe } from './recipes/paper.js';
 
 /** One augmentation and its numeric parameters; those left out take the native core's defaults. */
@@ -39,6 +40,8 @@ export interface AugmentationInfo {
   readonly name: string;
   /** `physical` keeps the event what it is, `selection` drops objects as a detector does, `anomalous` changes its physics. */
   readonly role: 'physical' | 'anomalous' | 'selection';
+  /** What it is for: collisions, or jets. It leaves the objects of the other as they are. */
+  readonly data: 'event' | 'jet';
   readonly help: string;
   readonly source: string;
   readonly params: readonly {
@@ -53,7 +56,7 @@ export interface AugmentationInfo {
 
 /** Recipes that a run can name. */
 export const presets: Readonly<Record<string, Recipe>> = Object.fromEntries(
-  [defaultRecipe, broadRecipe, paperRecipe].map(recipe => [recipe.name, recipeSchema.parse(recipe)]),
+  [defaultRecipe, broadRecipe, paperRecipe, jetRecipe].map(recipe => [recipe.name, recipeSchema.parse(recipe)]),
 );
 
 /**
@@ -98,12 +101,26 @@ function explainRecipeIssue(issue: z.core.$ZodIssue): string {
  * Checks a recipe against what the native core can do and fills in every parameter, for the engine and for `config.json`.
  *
  * @param catalogue the addon's augmentations
- * @throws UsageError for an unknown augmentation or parameter (with the nearest name), a value out of range (with the
+ * @param data what the events are, where that is known
+ * @throws UsageError for an augmentation of other data, an unknown augmentation or parameter (with the nearest name), a value out of range (with the
  * range and unit), or an anomalous augmentation where the event has to stay itself
  */
-export function resolveRecipe(recipe: Recipe, catalogue: readonly AugmentationInfo[]): Recipe {
+export function resolveRecipe(
+  recipe: Recipe,
+  catalogue: readonly AugmentationInfo[],
+  data?: AugmentationInfo['data'],
+): Recipe {
   const resolve = (steps: readonly Step[], where: string, roles?: readonly AugmentationInfo['role'][]): Step[] =>
-    steps.map((step, i) => resolveStep(step, catalogue, `recipe ${show(recipe.name)}: ${where}.${i}`, roles));
+    steps.map((step, i) => {
+      const place = `recipe ${show(recipe.name)}: ${where}.${i}`;
+      const info = augmentationOf(step, catalogue, place);
+      if (data !== undefined && info.data !== data)
+        throw new UsageError(
+          `${place} (${step.augmentation}): acts on ${info.data}s, and the background holds ${data}s; take a recipe ` +
+            `for ${data}s, or leave --recipe out`,
+        );
+      return resolveStep(step, info, place, roles);
+    });
   return {
     name: recipe.name,
     anchor: resolve(recipe.anchor, 'anchor', ['physical', 'selection']),
@@ -115,19 +132,25 @@ export function resolveRecipe(recipe: Recipe, catalogue: readonly AugmentationIn
   };
 }
 
+function augmentationOf(
+  { augmentation }: Step,
+  catalogue: readonly AugmentationInfo[],
+  place: string,
+): AugmentationInfo {
+  const info = catalogue.find(one => one.name === augmentation);
+  if (info) return info;
+  const names = catalogue.map(one => one.name);
+  throw new UsageError(
+    `${place}: unknown augmentation ${show(augmentation)}; the nearest is ${show(closest(augmentation, names))}`,
+  );
+}
+
 function resolveStep(
   { augmentation, ...given }: Step,
-  catalogue: readonly AugmentationInfo[],
+  info: AugmentationInfo,
   place: string,
   roles?: readonly AugmentationInfo['role'][],
 ): Step {
-  const info = catalogue.find(one => one.name === augmentation);
-  if (!info) {
-    const names = catalogue.map(one => one.name);
-    throw new UsageError(
-      `${place}: unknown augmentation ${show(augmentation)}; the nearest is ${show(closest(augmentation, names))}`,
-    );
-  }
   const where = `${place} (${augmentation})`;
   if (roles && !roles.includes(info.role))
     throw new UsageError(`${where}: is ${info.role} and may stand only in a scenario of "anomalous"`);

@@ -158,7 +158,7 @@ describe('what is no event is refused', () => {
   });
   test.each([
     ['too many objects', objects(65, Kind.jet, [0, 0, 65]), 'event 1 has 65 objects, the most is 64'],
-    ['an unknown class', objects(1, 5, [0, 1]), 'event 0 has an object of class 5'],
+    ['an unknown class', objects(1, 6, [0, 1]), 'event 0 has an object of class 6'],
     ['an empty slot', objects(1, 0, [0, 1]), 'event 0 has an object of class 0'],
     ['offsets that fall', objects(2, Kind.jet, [0, 2, 1]), 'offsets of event 1 do not lie within its columns'],
     ['offsets past the end', objects(2, Kind.jet, [0, 3]), 'offsets of event 0 do not lie within its columns'],

@@ -4,9 +4,12 @@ import { initialWeights } from '../../src/model/initialise.js';
 import { encoderLayout } from '../../src/model/layout.js';
 import { trainerDefaults } from '../support/encoder.js';
 import { worst } from '../support/golden.js';
+import { drawnJets } from '../support/jets.js';
 import { joined, sampleEvents } from './events.js';
 
 const addon = loadAddon();
+/** What eta and phi are divided by: as for collisions where left out, as for jets. */
+const scales: Pick<EncoderConfig, 'etaScale' | 'phiScale'>[] = [{}, { etaScale: 0.4, phiScale: 0.3 }];
 const base: Omit<EncoderConfig, 'features' | 'ptFeature'> = {
   ptScale: 30,
   mask: 'hard',
@@ -27,22 +30,25 @@ const few: Columns = {
   kind: Uint8Array.of(1, 2, 4, 1),
   offsets: Int32Array.of(0, 0, 3, 4),
 };
+const ptFeatures = ['linear', 'log'] as const;
+const cases = ptFeatures.flatMap(ptFeature => scales.map(given => [ptFeature, given] as const));
 let events: Columns;
 beforeAll(async () => {
-  events = joined([few, await sampleEvents(1000)]);
+  events = joined([few, await sampleEvents(1000), drawnJets(100, 64, 1)]);
 });
 
 describe.each([7, 8] as const)('%i features', features => {
-  test.each(['linear', 'log'] as const)('%s pt: rows follow the formulas', ptFeature => {
-    const { x, offsets } = featureRows({ features, ptFeature, ptScale: 30 }, events);
+  test.each(cases)('%s pt, scales %j: rows follow the formulas', (ptFeature, given) => {
+    const { x, offsets } = featureRows({ features, ptFeature, ptScale: 30, ...given }, events);
+    const { etaScale = 4, phiScale = Math.PI } = given;
     const rows: number[] = [];
     const ends = [0];
     for (let e = 0; e + 1 < events.offsets.length; e++) {
       for (let o = events.offsets[e]; o < events.offsets[e + 1]; o++) {
         const [pt, eta, phi, kind] = [events.pt[o], events.eta[o], events.phi[o], events.kind[o]];
         if (pt === 0) continue;
-        rows.push(ptFeature === 'log' ? Math.log1p(pt) / Math.log1p(30) : pt / 30, eta / 4);
-        rows.push(...(features === 8 ? [Math.sin(phi), Math.cos(phi)] : [phi / Math.PI]));
+        rows.push(ptFeature === 'log' ? Math.log1p(pt) / Math.log1p(30) : pt / 30, eta / etaScale);
+        rows.push(...(features === 8 ? [Math.sin(phi), Math.cos(phi)] : [phi / phiScale]));
         rows.push(...[1, 2, 3, 4].map(one => (kind === one ? 1 : 0)));
       }
       ends.push(rows.length / features);
@@ -53,8 +59,8 @@ describe.each([7, 8] as const)('%i features', features => {
     expect(Math.max(...relative)).toBeLessThan(3e-7);
   });
 
-  test.each(['linear', 'log'] as const)('%s pt: the addon makes the same of events and of rows', async ptFeature => {
-    const config: EncoderConfig = { ...base, features, ptFeature };
+  test.each(cases)('%s pt, scales %j: the addon makes the same of events and of rows', async (ptFeature, given) => {
+    const config: EncoderConfig = { ...base, ...given, features, ptFeature };
     const trainer = new addon.Trainer({ ...config, ...trainerDefaults, precision: 'f32' });
     trainer.setWeights({ weights: initialWeights(encoderLayout(config), 9, 'f32') });
     const want = await trainer.embed({ events });

@@ -142,7 +142,7 @@ export const scenarios: Scenarios = {
       );
   },
   'kinds that there are not': async () => {
-    for (const kind of [0, 5, 128, 255])
+    for (const kind of [0, 6, 128, 255])
       for (const at of [0, 2, 9])
         await onCalls(takeEvents, a => { a.events.kind[at] = kind; delete a.index; }, `an object of kind ${kind}`); // prettier-ignore
   },
@@ -376,7 +376,7 @@ export const scenarios: Scenarios = {
     // 64 objects of any kinds leave no place for what augmentations would add, MET included
     const addon = loadAddon();
     const base = samples.manyEvents(64);
-    for (const kind of [1, 2, 3, 4, 0])
+    for (const kind of [1, 2, 3, 4, 5, 0])
       for (const { name, params } of addon.augmentations()) {
         const events = {
           ...base,

@@ -14,7 +14,7 @@ const info = (
   name: string,
   role: AugmentationInfo['role'],
   entries: Parameters<typeof params>[0] = {},
-): AugmentationInfo => ({ name, role, help: name, source: 'test', params: params(entries) });
+): AugmentationInfo => ({ name, role, data: 'event', help: name, source: 'test', params: params(entries) });
 
 const objects = {
   max_electrons: [4, 0, 4, 'objects'],

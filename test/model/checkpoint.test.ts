@@ -51,6 +51,15 @@ describe('encoder file', () => {
     expect(readFileSync(at('a.safetensors')).equals(readFileSync(at('b.safetensors')))).toBe(true);
   });
 
+  test('scales of eta and phi are kept where there are some, and absent from files of before', async () => {
+    const ofJets = { ...config, etaScale: 0.4, phiScale: 0.3 };
+    await saveEncoder(at('jets.safetensors'), { config: ofJets, weights });
+    expect((await loadEncoder(at('jets.safetensors'))).config).toEqual(ofJets);
+    await saveEncoder(at('plain.safetensors'), { config, weights });
+    const { metadata } = await readSafetensors(at('plain.safetensors'));
+    expect(metadata['config']).toBe(JSON.stringify(config));
+  });
+
   test('carries its format and configuration, and tensors by the published names', async () => {
     await saveEncoder(at('named.safetensors'), { config, weights });
     const { tensors, metadata } = await readSafetensors(at('named.safetensors'));

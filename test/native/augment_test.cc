@@ -23,13 +23,18 @@ void each_step(Visit&& visit) {
   });
 }
 
+// kinds: 0 electrons, muons and jets, 1 to 3 one of them, 4 the constituents of a jet, 5 all of these.
 template <class T>
 Event<T> full_event(Random& random, int size, bool with_met, int kinds) {
   Event<T> event;
+  if (kinds >= 4) with_met = with_met && kinds == 5;
   while (event.size() < size) {
     const bool met = with_met && event.size() == 0;
-    const Kind kind = met ? Kind::kMet : kVisibleKinds[kinds == 0 ? random.integer(0, 2) : kinds - 1];
-    event.add({T(random.uniform(20, 200)), met ? T(0) : T(random.uniform(-2, 2)), T(random.uniform(-3.14, 3.14)), kind});
+    const bool constituent = kinds == 4 || (kinds == 5 && random.coin());
+    const Kind kind = met ? Kind::kMet : constituent ? Kind::kConstituent
+                      : kVisibleKinds[kinds == 0 || kinds == 5 ? random.integer(0, 2) : kinds - 1];
+    const double reach = constituent ? 0.4 : 3.14;
+    event.add({T(random.uniform(20, 200)), met ? T(0) : T(random.uniform(-2, 2)), T(random.uniform(-reach, reach)), kind});
   }
   return event;
 }
@@ -50,7 +55,7 @@ TEST(full_events_stay_within_their_room) {
   Random random(1);
   for (int round = 0; round < 300; ++round) {
     const int size = round % 3 == 0 ? kMaxObjects : random.integer(40, kMaxObjects);
-    const Event<double> before = full_event<double>(random, size, random.coin(), random.integer(0, 3));
+    const Event<double> before = full_event<double>(random, size, random.coin(), random.integer(0, 5));
     each_step<double>([&](const AugmentationInfo& info, const RecipeStep<double>& step) {
       Event<double> event = before;
       Draws<double> draws(1, 2, static_cast<std::uint32_t>(round), 3);
@@ -85,11 +90,48 @@ TEST(split_keeps_and_add_balances_the_transverse_momentum) {
   }
 }
 
+// What is for jets leaves collisions as they are, to the bit, and the other way round; where both stand in one event each
+// sees its own.
+TEST(events_and_jets_are_left_alone_by_what_is_for_the_others) {
+  Random random(7);
+  for (int round = 0; round < 300; ++round) {
+    const bool jet = round % 2 == 0;
+    const Event<float> before =
+        full_event<float>(random, random.integer(0, kMaxObjects), random.coin(), jet ? 4 : random.integer(0, 3));
+    each_step<float>([&](const AugmentationInfo& info, const RecipeStep<float>& step) {
+      if ((info.data == DataKind::kJet) == jet) return;
+      if (jet && before.size() == 0) return;  // no objects: neither
+      Event<float> event = before;
+      Draws<float> draws(1, 2, static_cast<std::uint32_t>(round), 3);
+      step.apply(event, step.parameters.data(), draws);
+      CHECK_FOR(event.size() == before.size(), info.name);
+      for (int i = 0; i < before.size(); ++i) {
+        const Object<float>&a = event[i], &b = before.begin()[i];
+        CHECK_FOR(std::memcmp(&a, &b, sizeof a) == 0, info.name);
+      }
+    });
+    const Event<float> both = full_event<float>(random, random.integer(0, kMaxObjects), random.coin(), 5);
+    each_step<float>([&](const AugmentationInfo& info, const RecipeStep<float>& step) {
+      if (info.data != DataKind::kJet) return;
+      Event<float> event = both;
+      Draws<float> draws(1, 2, static_cast<std::uint32_t>(round), 3);
+      step.apply(event, step.parameters.data(), draws);
+      int next = 0;
+      for (const Object<float>& o : both) {
+        if (o.kind == Kind::kConstituent) continue;
+        while (next < event.size() && event[next].kind == Kind::kConstituent) ++next;
+        CHECK_FOR(next < event.size() && std::memcmp(&event[next], &o, sizeof o) == 0, info.name);
+        ++next;
+      }
+    });
+  }
+}
+
 TEST(odd_numbers_pass_through_without_harm) {
   Random random(3);
   const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -5.0f, 3e38f, 1e-45f};
   for (int round = 0; round < 200; ++round) {
-    Event<float> before = full_event<float>(random, random.integer(0, kMaxObjects), random.coin(), 0);
+    Event<float> before = full_event<float>(random, random.integer(0, kMaxObjects), random.coin(), round % 2 == 0 ? 0 : 4);
     for (int i = 0; i < before.size(); ++i) {
       if (random.integer(0, 3) == 0) before[i].pt = odd[random.integer(0, 6)];
       if (random.integer(0, 3) == 0) before[i].eta = odd[random.integer(0, 6)];
@@ -100,7 +142,7 @@ TEST(odd_numbers_pass_through_without_harm) {
       Draws<float> draws(1, 2, static_cast<std::uint32_t>(round), 3);
       step.apply(event, step.parameters.data(), draws);
       CHECK_FOR(event.size() <= kMaxObjects, info.name);
-      for (const Object<float>& o : event) CHECK_FOR(o.kind >= Kind::kMet && o.kind <= Kind::kJet, info.name);
+      for (const Object<float>& o : event) CHECK_FOR(o.kind >= Kind::kMet && o.kind <= Kind::kConstituent, info.name);
     });
   }
 }
@@ -138,7 +180,7 @@ EventColumns<T> ragged_events(Random& random, int count, bool odd) {
   EventColumns<T> events;
   for (int i = 0; i < count; ++i) {
     const int size = i % 7 == 0 ? 0 : i % 11 == 0 ? kMaxObjects : i % 5 == 0 ? random.integer(0, kMaxObjects) : random.integer(0, 8);
-    Event<T> event = full_event<T>(random, size, random.integer(0, 3) > 0, 0);
+    Event<T> event = full_event<T>(random, size, random.integer(0, 3) > 0, i % 3 == 0 ? 4 : i % 8 == 0 ? 5 : 0);
     for (int k = 0; odd && k < size; ++k) {
       if (random.integer(0, 9) == 0) event[k].pt = strange[random.integer(0, 6)];
       if (random.integer(0, 9) == 0) event[k].eta = strange[random.integer(0, 6)];

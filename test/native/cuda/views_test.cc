@@ -55,7 +55,7 @@ class Tables {
   DeviceArray<std::int32_t> first_step_, steps_, augmentation_;
 };
 
-// Events with objects of every kind, empty and full ones, and objects of pt 0.
+// Events with objects of every kind, jets, empty and full ones, and objects of pt 0.
 template <class T>
 EventColumns<T> odd_events(Random& random, int count) {
   EventColumns<T> events = random_events<T>(random, count);
@@ -65,6 +65,12 @@ EventColumns<T> odd_events(Random& random, int count) {
       event.add({T(random.uniform(1, 200)), T(random.uniform(-2, 2)), T(random.uniform(-3.14, 3.14)),
                  event.size() == 1 ? Kind::kMet : kVisibleKinds[random.integer(0, 2)]});
     events.append(event);
+  }
+  for (const int size : {1, 2, 30, kMaxObjects - 1, kMaxObjects}) {
+    Event<T> jet;
+    while (jet.size() < size)
+      jet.add({T(random.uniform(0.1, 200)), T(random.uniform(-0.8, 0.8)), T(random.uniform(-0.8, 0.8)), Kind::kConstituent});
+    events.append(jet);
   }
   for (std::size_t o = 0; o < events.pt.size(); o += 11) events.pt[o] = 0;
   return events;
@@ -309,6 +315,7 @@ TEST(rows_of_features_to_the_bit) {
                           std::to_string(count) + " events");
   check_rows<double>({8, PtFeature::kLog, 40}, odd_events<double>(random, 300), 100, 1, "double");
   check_rows<double>({7, PtFeature::kLinear, 40}, odd_events<double>(random, 300), 100, 0, "double");
+  check_rows<float>({7, PtFeature::kLog, 40, 0.4, 0.3}, odd_events<float>(random, 300), 100, 0, "scales of jets");
 }
 
 TEST(rows_that_do_not_fit_are_counted_but_not_written) {
