@@ -7,7 +7,7 @@ import { range, take, type EventBatch } from '../events/event-batch.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { Domain } from '../events/domain.js';
 import { countEvents, readEvents, sha256, type Reading } from '../read/index.js';
-import { splitEvents } from '../train/split.js';
+import { Split } from '../train/split.js';
 
 const batchEvents = 8192;
 
@@ -64,6 +64,8 @@ const splitOptionsSchema = z.looseObject({
   seed: z.number(),
   validation: z.number().min(0).max(1),
   onBadEvent: z.enum(['fail', 'skip']),
+  /** Trainings before it was an option held back other events. */
+  memory: z.number().optional(),
 });
 
 /**
@@ -78,42 +80,37 @@ export async function heldBackBackground(
   { files }: Pick<RunProvenance, 'files'>,
   how: Omit<Reading, 'onBadEvent'> = {},
 ): Promise<BackgroundSource | { readonly reason: string }> {
-  const { onBadEvent, ...split } = splitOptionsSchema.parse(settings);
+  const { onBadEvent, memory, ...split } = splitOptionsSchema.parse(settings);
   const reading: Reading = { ...how, onBadEvent };
   const used = files.filter(({ events }) => events > 0);
-  const { validation } = splitEvents(
-    used.reduce((sum, { events }) => sum + events, 0),
-    split,
-  );
-  if (validation.length === 0) return { reason: 'the training held no events back' };
+  const count = used.reduce((sum, { events }) => sum + events, 0);
+  const rule = new Split(count, split);
+  if (rule.validation === 0) return { reason: 'the training held no events back' };
+  if (memory === undefined) return { reason: 'the run is of an earlier version, which held other events back' };
   for (const { file, sha256: before } of used) {
     const name = path.basename(file);
     if (!existsSync(file)) return { reason: `the training's file ${name} is not where it was` };
     if ((await sha256(file)) !== before) return { reason: `the training's file ${name} has changed since` };
   }
-  const held = validation.toSorted();
   const source = {
     heldBack: true,
-    total: held.length,
+    total: rule.validation,
     skipped: 0,
     files: [] as Calibration['files'],
     async *read() {
       source.files = [];
       let before = 0; // events of the run in the files so far
-      let next = 0; // first of `held` that is still to come
       for (const { file, events, sha256: hash } of used) {
         const entry = { file: path.basename(file), events: 0, sha256: hash };
         source.files.push(entry);
         for await (const batch of eventsUpTo(file, events, reading)) {
-          const from = next;
-          while (next < held.length && held[next] < before + batch.count) next++;
-          const index = held.subarray(from, next).map(position => position - before);
+          const { validation: index } = rule.within(before, before + batch.count);
           before += batch.count;
           entry.events += index.length;
           if (index.length > 0) yield take(batch, index);
         }
       }
-      if (next !== held.length)
+      if (before !== count)
         throw new AnomalyClrError(
           `${used.map(({ file }) => file).join(', ')}: fewer events than the training read; give --background instead`,
         );

@@ -86,7 +86,11 @@ const scaled = ({ value, low, high }: Threshold['check']['efficiency'], by: numb
   high: high * by,
 });
 
-const pick = (scores: Float32Array, index: Int32Array): Float32Array => Float32Array.from(index, i => scores[i]);
+function pick(scores: Float32Array, index: Int32Array): Float32Array {
+  const picked = new Float32Array(index.length); // `from` would make a list of all first
+  for (let i = 0; i < index.length; i++) picked[i] = scores[index[i]];
+  return picked;
+}
 
 function countPassing(scores: Float32Array, threshold: number): number {
   let passing = 0;
@@ -128,9 +132,13 @@ export function compareScores(
 
 /** |here - f32| / |f32|; an event whose f32 score is 0 has no relative change and is left out. */
 function relativeChange({ f32, here }: PairedScores): PrecisionChange['scoreChange'] {
-  const changes = Float64Array.from(f32, (score, i) => Math.abs(here[i] - score) / Math.abs(score))
-    .filter(Number.isFinite)
-    .sort();
+  const all = new Float64Array(f32.length);
+  let count = 0;
+  for (let i = 0; i < f32.length; i++) {
+    const change = Math.abs(here[i] - f32[i]) / Math.abs(f32[i]);
+    if (Number.isFinite(change)) all[count++] = change;
+  }
+  const changes = all.subarray(0, count).sort();
   if (changes.length === 0) throw new AnomalyClrError('no score above 0 to compare precisions with');
   const { length } = changes;
   const median = (changes[(length - 1) >> 1] + changes[length >> 1]) / 2;

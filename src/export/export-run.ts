@@ -194,11 +194,10 @@ class Maker {
     return heldBackBackground(run.settings, this.provenance, await this.readingOfRun());
   }
 
-  /** How the run's own files are read: by the schema that it was trained with, where none is given. */
+  /** How the run's own files are read: by the schema that it was trained with, whatever that of the files named here. */
   private async readingOfRun(): Promise<Reading> {
     const { schema } = this.run.settings;
-    if (this.reading.schema || typeof schema !== 'string') return this.reading;
-    return readingOf({ ...this.options, schema }, { write: false });
+    return readingOf({ ...this.options, schema: typeof schema === 'string' ? schema : undefined }, { write: false });
   }
 
   /** The first background events; drawn ones where there are too few to show anything. */

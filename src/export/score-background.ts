@@ -13,7 +13,8 @@ export interface ScoredEvents {
 }
 
 /**
- * Runs every event through every bundle; memory holds the scores alone.
+ * Runs every event through every bundle. Memory holds the scores alone: while they are gathered 8 bytes an event and
+ * bundle, 0.2 GB for 13 million events and two bundles.
  *
  * @throws AnomalyClrError where the signal of `watch` fires
  */

@@ -1,6 +1,5 @@
 import { appendFileSync, copyFileSync, rmSync } from 'node:fs';
 import { take, type EventBatch, EventBatchBuilder } from '../../src/events/event-batch.js';
-import { shuffle } from '../../src/events/philox.js';
 import { givenBackground, heldBackBackground, type BackgroundSource } from '../../src/export/background.js';
 import { readAll, sha256, writeEvents } from '../../src/read/index.js';
 import { splitEvents } from '../../src/train/split.js';
@@ -8,7 +7,7 @@ import { expectSame, temporaryFolder } from '../read/craft.js';
 import { sample } from '../support/cli.js';
 
 const at = temporaryFolder();
-const settings = { seed: 7, validation: 0.25, onBadEvent: 'fail', other: 1 };
+const settings = { seed: 7, validation: 0.25, onBadEvent: 'fail', memory: 2, other: 1 };
 let provenance: { files: { file: string; events: number; sha256: string }[] };
 let all: EventBatch;
 
@@ -32,14 +31,6 @@ async function readOf(source: BackgroundSource | { reason: string }): Promise<Ev
   return builder.build();
 }
 
-test('the split of a run: the first of its keyed order are held back, the rest train', () => {
-  const { training, validation } = splitEvents(1003, { seed: 7, validation: 0.1 });
-  const order = shuffle(1003, 7, 0xfffffffe); // runs of earlier versions were split so
-  expect(validation).toEqual(order.slice(0, 100));
-  expect(training).toEqual(order.slice(100));
-  expect(splitEvents(10, { seed: 1, validation: 0 }).validation).toHaveLength(0);
-});
-
 test('the events held back are read again, exactly these, over files and past a stop inside one', async () => {
   const source = await heldBackBackground(settings, provenance);
   const { validation } = splitEvents(20_000, settings);
@@ -58,6 +49,9 @@ test('the events held back are read again, exactly these, over files and past a 
 test('without them there is a reason that names the file by its base name', async () => {
   const reason = async (changes: object) => heldBackBackground({ ...settings, ...changes }, provenance);
   expect(await reason({ validation: 0 })).toEqual({ reason: 'the training held no events back' });
+  expect(await reason({ memory: undefined })).toEqual({
+    reason: 'the run is of an earlier version, which held other events back',
+  });
   const gone = { files: [{ ...provenance.files[0], file: at('gone.h5') }] };
   expect(await heldBackBackground(settings, gone)).toEqual({
     reason: "the training's file gone.h5 is not where it was",
