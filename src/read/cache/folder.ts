@@ -80,10 +80,10 @@ export async function prepareFolder(folder: string, place: string, bytes: number
   return undefined;
 }
 
-/** Notes that a copy was used. */
+/** Notes that a copy was used. The time of its change stays, of which whole seconds alone can be set exactly. */
 export async function touch(copy: string): Promise<void> {
   const { mtimeMs } = await stat(copy);
-  await utimes(copy, Date.now() / 1000, mtimeMs / 1000);
+  await utimes(copy, Date.now() / 1000, Math.floor(mtimeMs / 1000));
 }
 
 /** Removes the copies used longest ago until the rest fits into its share of the disk; `kept` stays. */

@@ -62,6 +62,7 @@ async function seek(file: string, schema: EventSchema | undefined, use: CacheUse
 async function openFresh(sought: Sought): Promise<PackedFile | undefined> {
   const { file, schema, copy } = sought;
   if (!(await stat(copy).catch(() => undefined))?.isFile()) return undefined;
+  await touch(copy).catch(() => undefined); // before it is opened, as the time of its change may be rounded
   let packed: PackedFile;
   try {
     packed = await PackedFile.open(copy);
@@ -70,10 +71,7 @@ async function openFresh(sought: Sought): Promise<PackedFile | undefined> {
     return undefined;
   }
   const { version, fingerprint } = packed.header;
-  if (version === programVersion() && sameFingerprint(fingerprint, await fingerprintOf(file, schema))) {
-    await touch(copy).catch(() => undefined);
-    return packed;
-  }
+  if (version === programVersion() && sameFingerprint(fingerprint, await fingerprintOf(file, schema))) return packed;
   await packed.close();
   return undefined;
 }
@@ -81,12 +79,12 @@ async function openFresh(sought: Sought): Promise<PackedFile | undefined> {
 async function discard({ file, copy, use }: Sought, error: unknown): Promise<void> {
   if (!(error instanceof DamagedCopy)) throw error;
   await rm(copy, { force: true }).catch(() => undefined);
-  warn(use, `${copy}: this packed copy is not used (${error.message}) and removed; ${file} itself is read`);
+  use.warn?.(`${copy}: this packed copy is not used (${error.message}) and removed; ${file} itself is read`);
 }
 
-/** Each once in a process. */
+/** Of copies that cannot be made each line is said once in a process. */
 const told = new Set<string>();
-function warn(use: CacheUse, line: string): void {
+function warnOnce(use: CacheUse, line: string): void {
   if (!told.has(line)) use.warn?.(line);
   told.add(line);
 }
@@ -148,7 +146,10 @@ async function tee(source: EventFile, { file, schema, use, copy }: Sought): Prom
     unchanged: async () => sameFingerprint(fingerprint, await fingerprintOf(file, schema)),
     done: () => pruneFolder(use.folder, copy, use.most),
     failed: error =>
-      warn(use, `${use.folder}: no packed copy of ${path.basename(file)} is kept there (${reason(error, use.folder)})`),
+      warnOnce(
+        use,
+        `${use.folder}: no packed copy of ${path.basename(file)} is kept there (${reason(error, use.folder)})`,
+      ),
   });
 }
 
