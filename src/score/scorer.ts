@@ -7,7 +7,7 @@ import { runFiles } from '../model/run-folder.js';
 import { sha256 } from '../read/index.js';
 import { Detector, detectorConfig, precisionOf, toFloat32 } from './detector.js';
 import { detectorFor, loadParts, loadRun, type RunParts } from './load-run.js';
-import { rawFeatureCount, rawFeatures } from './raw-features.js';
+import { rawFeatureCountOf, rawFeatures } from './raw-features.js';
 import type { RepresentationName } from './representation.js';
 
 /** One way to give events a score. */
@@ -92,15 +92,19 @@ export class Scorer implements Method {
   /** What the run was compared with: detectors on raw data and on the same encoder untrained; none where it has none. */
   async comparators(): Promise<Method[]> {
     const files = runFiles(this.folder);
+    const { data } = this.domain;
     const methods: Method[] = [];
     for (const [name, pt] of [
       ['raw-autoencoder', 'linear'],
       ['raw-autoencoder-log', 'log'],
     ] as const) {
       if (!existsSync(files.comparatorDetector(name))) continue;
-      const detector = new Detector(this.engine, await detectorFor(files.comparatorDetector(name), rawFeatureCount));
+      const detector = new Detector(
+        this.engine,
+        await detectorFor(files.comparatorDetector(name), rawFeatureCountOf(data)),
+      );
       this.opened.push(detector);
-      methods.push({ name, score: events => detector.score(rawFeatures(events, pt)) });
+      methods.push({ name, score: events => detector.score(rawFeatures(events, pt, data)) });
     }
     if (existsSync(files.untrainedEncoder)) {
       const file = files.comparatorDetector('untrained-autoencoder');

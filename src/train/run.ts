@@ -10,16 +10,15 @@ import type { TrainOptions } from '../config/schema.js';
 import type { Engine, Floats, TrainerConfig } from '../engine/engine.js';
 import { openEngine } from '../engine/index.js';
 import { AnomalyClrError, RankError, UsageError } from '../errors.js';
-import { dataKind, type DataKindName } from '../events/data-kinds.js';
+import { dataKind } from '../events/data-kinds.js';
 import { DomainBuilder, type Domain } from '../events/domain.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { writeAtomically } from '../files.js';
 import { saveEncoder } from '../model/encoder-file.js';
 import { initialWeights } from '../model/initialise.js';
 import { encoderLayout } from '../model/layout.js';
-import type { Reading } from '../read/index.js';
 import { readingOf } from '../read/reading.js';
-import { dataKindOf, openStore, type EventStore } from '../read/store.js';
+import { openStore, surveyFiles, type EventStore } from '../read/store.js';
 import { columnsOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
 import { saveDetector } from '../score/detector.js';
 import { rawFeatureCountOf, rawFeatures } from '../score/raw-features.js';
@@ -48,8 +47,8 @@ export interface TrainWatch {
 const rawHidden = [32, 16];
 const rawBottleneck = 8;
 /** Of `--memory`: what all events may take to stay in memory, and what one block of a shuffle may; two are there at once. */
-const wholeShare = 0.3;
-const blockShare = 0.2;
+const wholeShare = 0.25;
+const blockShare = 0.125;
 
 /**
  * Trains everything of a run: domain, encoder, detector, comparators, for every seed, into its folder. Where a launcher
@@ -91,12 +90,21 @@ async function trainWith(
       `--precision ${options.precision}: the ${engine.name} engine computes in ${engine.precisions.join(', ')}`,
     );
   const reading = await readingOf(options, { write: true });
-  const data = await dataKindOf(options.background, reading);
+  const { dataKind: data, rows } = await surveyFiles(options.background, reading);
   const named = options.recipe === 'default' ? dataKind(data).recipe : options.recipe;
-  const recipe = resolveRecipe(await loadRecipe(named), engine.augmentations());
+  const recipe = resolveRecipe(await loadRecipe(named), engine.augmentations(), data);
   watch.info?.(`reading ${options.background.join(', ')}`);
   const domainBuilder = new DomainBuilder(data);
-  const store = await openTogether(ranks, launch, () => read(options, reading, data, domainBuilder));
+  const bar = watch.progress?.({ label: 'read', total: Math.min(rows, options.maxEvents || rows), unit: 'events' });
+  let done = 0;
+  const onBatch = (batch: EventBatch): void => {
+    domainBuilder.add(batch);
+    bar?.update((done += batch.count));
+  };
+  const { maxEvents, memory } = options;
+  const how = { ...reading, dataKind: data, maxEvents, memoryBytes: wholeShare * memory * 1e9, onBatch };
+  const store = await openTogether(ranks, launch, () => openStore(options.background, how));
+  bar?.stop();
   try {
     const { skipped, count } = store;
     if (skipped > 0) watch.warn?.(`${skipped} bad events were left out`);
@@ -114,17 +122,6 @@ async function trainWith(
     await store.close();
   }
   watch.info?.(`the run is in ${options.out}; its report is ${options.out}/report.html`);
-}
-
-function read(
-  { background, maxEvents, memory }: TrainOptions,
-  reading: Reading,
-  data: DataKindName,
-  domain: DomainBuilder,
-): Promise<EventStore> {
-  const memoryBytes = wholeShare * memory * 1e9;
-  const onBatch = (batch: EventBatch): void => domain.add(batch);
-  return openStore(background, { ...reading, dataKind: data, maxEvents, memoryBytes, onBatch });
 }
 
 /** On each machine one rank reads first: the others then find the packed copies that it has made. */
@@ -359,10 +356,20 @@ class Run {
     try {
       model.setWeights(weights);
       const columns = columnsOf(options.representation, config);
-      const embed = async (events: EventBatch): Promise<Floats> =>
-        selectColumns(await model.embed(events), rowLength(config), columns);
+      const bar = this.watch.progress?.({
+        label: `representations, seed ${options.seed}`,
+        total: store.count,
+        unit: 'events',
+      });
+      let done = 0;
+      const embed = async (events: EventBatch): Promise<Floats> => {
+        this.ranks.stopIfAsked();
+        bar?.update((done += events.count));
+        return selectColumns(await model.embed(events), rowLength(config), columns);
+      };
       const memory = { memoryBytes: this.blockBytes, folder: files.folder };
       const rows = await keptRows(store, columns[1] - columns[0], embed, memory);
+      bar?.stop();
       try {
         await this.detect(name, rows, file, log, {
           preparation: options.prepare,
