@@ -26,7 +26,7 @@ const lossAndViews = {
   recipe: custom(z.union([z.string().min(1), recipeSchema]).default('default'), {
     group: 'Events and augmentations',
     argument: 'name|file',
-    allowed: 'a preset (default, broad, paper), a JSON or YAML file, or in a configuration file the recipe itself',
+    allowed: 'a preset (default, broad, paper, jet), a JSON or YAML file, or in a configuration file the recipe itself',
     help: 'augmentations that make the views of an event',
   }),
   validation: real({

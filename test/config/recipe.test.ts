@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { augmentationCatalogue } from '../../src/augment/list.js';
 import { loadRecipe, presets, resolveRecipe } from '../../src/config/recipe.js';
 import { UsageError } from '../../src/errors.js';
+import { dataKind, dataKindNames } from '../../src/events/data-kinds.js';
 import { catalogue } from './catalogue.js';
 
 let dir: string;
@@ -30,19 +32,36 @@ const refusal = async (run: () => unknown): Promise<string> => {
 };
 
 test('every preset bears its own name and fits the catalogue', async () => {
-  expect(Object.keys(presets)).toEqual(['default', 'broad', 'paper']);
+  expect(Object.keys(presets)).toEqual(['default', 'broad', 'paper', 'jet']);
   for (const name of Object.keys(presets)) {
     const loaded = await loadRecipe(name);
     expect(loaded.name).toBe(name);
-    const resolved = resolveRecipe(loaded, catalogue);
+    const resolved = resolveRecipe(loaded, augmentationCatalogue);
     // one anomalous change, then what the detector does to it: all of the physical chain, or its end
     for (const { steps } of resolved.anomalous) {
-      const roles = steps.map(({ augmentation }) => catalogue.find(one => one.name === augmentation)?.role);
+      const roles = steps.map(({ augmentation }) => augmentationCatalogue.find(one => one.name === augmentation)?.role);
       expect(roles.indexOf('anomalous')).toBe(0);
       expect(roles.lastIndexOf('anomalous')).toBe(0);
       expect(resolved.physical.slice(1 - steps.length)).toEqual(steps.slice(1));
     }
   }
+});
+
+test('a recipe acts on one kind of data: that of every data kind on its own, any other is refused', async () => {
+  for (const data of dataKindNames) {
+    const { recipe: own, symmetry } = dataKind(data);
+    expect(resolveRecipe(presets[own], augmentationCatalogue, data)).toEqual(
+      resolveRecipe(presets[own], augmentationCatalogue),
+    );
+    expect(augmentationCatalogue.find(({ name }) => name === symmetry.augmentation)).toMatchObject({ data });
+  }
+  expect(await refusal(() => resolveRecipe(presets['broad'], augmentationCatalogue, 'jet'))).toBe(
+    'recipe "broad": physical.0 (rotate_phi): acts on events, and the background holds jets; take a recipe for jets, or ' +
+      'leave --recipe out',
+  );
+  expect(await refusal(() => resolveRecipe(presets['jet'], augmentationCatalogue, 'event'))).toMatch(
+    /^recipe "jet": physical\.0 \(rotate_jet\): acts on jets, and the background holds events; /,
+  );
 });
 
 test('the same recipe from an object, JSON and YAML', async () => {
