@@ -38,7 +38,7 @@ export interface EventStore {
 }
 
 export interface StoreOptions extends Reading {
-  /** What {@link dataKindOf} says of the files. */
+  /** What {@link surveyFiles} says of the files. */
   readonly dataKind: DataKindName;
   /** Most events to take of all files; 0 is all. */
   readonly maxEvents: number;
@@ -109,20 +109,25 @@ function wholeStore(whole: EventBatch, about: Omit<EventStore, 'whole' | 'read' 
 }
 
 /**
- * What the events of files are.
+ * What the events of files are, and how many rows there are of them.
  *
  * @throws AnomalyClrError where a file cannot be opened, or holds another kind of data than the one before
  */
-export async function dataKindOf(files: readonly string[], reading: Partial<Reading>): Promise<DataKindName> {
+export async function surveyFiles(
+  files: readonly string[],
+  reading: Partial<Reading>,
+): Promise<{ readonly dataKind: DataKindName; readonly rows: number }> {
   let found: DataKindName | undefined;
+  let rows = 0;
   for (const file of files) {
     const source = await openEvents(file, reading);
     await source.close();
     if (found !== undefined && source.dataKind !== found)
       throw new AnomalyClrError(`${file}: holds ${source.dataKind}s, ${files[0]} ${found}s; train on one kind of data`);
     found = source.dataKind;
+    rows += source.events;
   }
-  return found ?? 'event';
+  return { dataKind: found ?? 'event', rows };
 }
 
 /** The file in order, 8192 rows at a time whatever its chunks. */

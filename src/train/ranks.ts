@@ -71,6 +71,11 @@ export class Ranks {
     return this.group ? this.stop.signal : (this.asked ?? this.stop.signal);
   }
 
+  /** @throws AnomalyClrError once the signal has fired, for work between two steps that can be done again */
+  stopIfAsked(): void {
+    if (this.signal.aborted) throw new AnomalyClrError('stopped; the same command with --resume goes on');
+  }
+
   /** What every rank hands in, in order of ranks. */
   async gather(bytes: Uint8Array): Promise<Uint8Array[]> {
     return this.group ? this.group.gather({ bytes }).catch(RankError.rethrow) : [bytes];

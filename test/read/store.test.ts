@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { EventBatchBuilder, range, type EventBatch } from '../../src/events/event-batch.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
-import { dataKindOf, openStore, storeOf, type EventStore, type StoreOptions } from '../../src/read/store.js';
+import { openStore, storeOf, surveyFiles, type EventStore, type StoreOptions } from '../../src/read/store.js';
 import { sample } from '../support/cli.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-store-'));
@@ -67,7 +67,7 @@ test('a file that changes under way is told by name', async () => {
   await store.close();
 });
 
-test('the data kind of files', async () => {
-  expect(await dataKindOf([at('a.h5'), at('b.h5')], {})).toBe('event');
-  await expect(dataKindOf([at('none.h5')], {})).rejects.toThrow(/none\.h5/);
+test('what files hold', async () => {
+  expect(await surveyFiles([at('a.h5'), at('b.h5')], {})).toEqual({ dataKind: 'event', rows: 20_000 });
+  await expect(surveyFiles([at('none.h5')], {})).rejects.toThrow(/none\.h5/);
 });
