@@ -256,7 +256,7 @@ const work = (arrow, { file, group, names }) => {
 };
 serve(work, (arrow, { decompressZstd }) => {
   arrow.compressionRegistry.set(arrow.CompressionType.LZ4_FRAME, { decode: unpackLz4 });
-  arrow.compressionRegistry.set(arrow.CompressionType.ZSTD, { decode: (input) => decompressZstd(input) });
+  arrow.compressionRegistry.set(arrow.CompressionType.ZSTD, { decode: (input) => decompressZstd(input).slice() });
   return arrow;
 });
 `,
