@@ -43,7 +43,15 @@ export { Scorer, type Method } from './score/scorer.js';
 export { Detector, loadDetector, saveDetector } from './score/detector.js';
 export { openScorer, openScorers, type EventScorer, type ScorerChoice } from './score/event-scorer.js';
 export { scoreFiles, type ScoreRequest, type ScoreSummary } from './score/score-files.js';
-export { evaluateRun, type EvaluateRequest, type EvaluatedRun } from './score/evaluate-run.js';
+export {
+  evaluateRun,
+  type EvaluateRequest,
+  type EvaluatedRun,
+  evaluateShard,
+  type ShardRequest,
+  mergeEvaluation,
+  type MergedEvaluation,
+} from './score/evaluate-run.js';
 export { auc } from './evaluate/auc.js';
 export { roc } from './evaluate/roc.js';
 export { evaluateMethods, type Evaluation } from './evaluate/evaluation.js';

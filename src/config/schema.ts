@@ -82,6 +82,7 @@ const merge = z.strictObject({
   }),
   json: jsonOutput({ group: 'Input and output', file: true, help: 'figures as JSON, printed or in a file' }),
   report: optional({ group: 'Input and output', argument: 'file', help: 'HTML file of a merged evaluation' }),
+  memory,
   ...common,
 });
 

@@ -138,11 +138,6 @@ export async function mergeEvaluation(request: MergeEvaluationRequest): Promise<
   };
 }
 
-/** Whether a path is a folder that looks like a part of an evaluation, for a command that takes shards of more kinds. */
-export function isEvaluationPart(folder: string): boolean {
-  return existsSync(path.join(folder, manifestName));
-}
-
 /** Of what this program itself wrote: enough to know it for that. */
 const aboutSchema = z.looseObject({
   method: z.string(),

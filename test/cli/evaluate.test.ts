@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { evaluationSchema, type Evaluation } from '../../src/evaluate/evaluation.js';
 import { auc } from '../../src/evaluate/auc.js';
@@ -6,7 +6,7 @@ import { roc } from '../../src/evaluate/roc.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
 import { readScores } from '../../src/score/read-scores.js';
 import { temporaryFolder } from '../read/craft.js';
-import { cli, sample, smallTraining } from '../support/cli.js';
+import { cli, sample, smallTraining, start } from '../support/cli.js';
 import { anomalyclr } from './in-process.js';
 
 const at = temporaryFolder();
@@ -89,6 +89,72 @@ test('printed, the JSON is the same, also of a run that was moved and on one thr
   renameSync(at('moved'), model);
   expect([printed.code, printed.stderr]).toEqual([0, '']);
   expect(JSON.parse(printed.stdout)).toEqual(figures);
+});
+
+const shard = (of: string, ...more: string[]) => anomalyclr(...given, ...signals, '--shard', of, ...more);
+
+test('shards of batch jobs, merged: the same JSON and the same report but for the clock', async () => {
+  for (const i of [1, 2, 3]) {
+    const got = await shard(`${i}/3`, '--out', at(`part-${i}`), '--threads', String(1 + (i % 2)));
+    expect(got).toEqual({ code: 0, stdout: '', stderr: '' });
+  }
+  const merged = ['--json', at('merged.json'), '--report', at('merged.html'), '--quiet'];
+  const got = await anomalyclr('merge', at('part-*'), ...merged);
+  expect([got.code, got.stderr]).toEqual([0, '']);
+  expect(readFileSync(at('merged.json'), 'utf8')).toBe(readFileSync(at('evaluation.json'), 'utf8'));
+  const whole = await anomalyclr(...given, ...signals, '--report', at('whole.html'));
+  expect(whole.stdout).toBe(got.stdout);
+  const [a, b] = ['merged.html', 'whole.html'].map(file =>
+    readFileSync(at(file), 'utf8').replace(/[\d\s]+events\/s/g, ''),
+  );
+  expect(a).toBe(b);
+  for (const [args, code, message] of [
+    [['merge', at('part-1'), at('part-3')], 1, /1 of 3 shards are missing: 2\/3/],
+    [['merge', at('part-1'), at('evaluation.json')], 2, /part-1 is a folder and .*evaluation\.json is none/],
+    [['merge', at('part-*'), '--out', at('x.h5')], 2, /--out: is of merged scores/],
+  ] as const) {
+    const refused = await anomalyclr(...args);
+    expect([refused.code, refused.stdout]).toEqual([code, '']);
+    expect(refused.stderr).toMatch(message);
+  }
+});
+
+test('a shard that is killed leaves nothing under its name, and the next one removes what it left', async () => {
+  const temporary = () => readdirSync(at('')).filter(name => name.startsWith('killed.'));
+  const long = Array.from({ length: 100 }, () => sample('background_train'));
+  const args = ['--shard', '1/1', '--out', at('killed')];
+  const { child, finished } = start([...given, ...signals, ...args, '--background', ...long]);
+  const found = await waitFor(temporary);
+  expect(found).toMatch(/^killed\.\d+-[0-9a-f]{8}\.tmp$/);
+  child.kill('SIGKILL');
+  expect((await finished).signal).toBe('SIGKILL');
+  expect(existsSync(at('killed'))).toBe(false);
+  expect(temporary()).toEqual([found]);
+  expect((await shard('1/2', '--out', at('killed'))).code).toBe(0);
+  expect(temporary()).toEqual([]);
+  expect(existsSync(at('killed/manifest.json'))).toBe(true);
+});
+
+async function waitFor(names: () => string[]): Promise<string> {
+  for (let tries = 0; tries < 600; tries++) {
+    const [name] = names();
+    if (name !== undefined && readdirSync(at(name)).some(file => file.startsWith('scores-'))) return name;
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+  throw new Error('the shard was not begun');
+}
+
+test.each<[string[], RegExp]>([
+  [['--out', '@x'], /--out: is the folder of a part; it goes with --shard/],
+  [['--shard', '1/2'], /--shard needs --out/],
+  [['--shard', '3/2', '--out', '@x'], /there is no shard 3 of 2/],
+  [['--shard', 'auto', '--out', '@x'], /--shard auto: this is no job/],
+  [['--shard', '1/2', '--out', '@x', '--json'], /--json: a shard has no figures; .* merge/],
+  [['--shard', '1/2', '--out', '@x', '--report', '@r.html'], /--report: a shard has no figures; .* merge/],
+])('%j is refused', async (args, message) => {
+  const got = await anomalyclr(...given, ...signals, ...args.map(arg => arg.replace('@', `${at('')}/`)));
+  expect({ code: got.code, stdout: got.stdout }).toEqual({ code: 2, stdout: '' });
+  expect(got.stderr).toMatch(message);
 });
 
 test('a run without comparators is evaluated beside the cuts, and printed as a table', async () => {
