@@ -9,6 +9,7 @@ import type { CommandName } from '../config/schema.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { oneLine } from '../files.js';
 import { commands } from './commands.js';
+import { withEventFiles } from './event-files.js';
 import { addOptions, givenFlags } from './options.js';
 import { Output, type Sink } from './output.js';
 import { createProgress, type Progress } from './progress.js';
@@ -38,7 +39,8 @@ export async function main(
     const flags = givenFlags(command, name);
     debug ||= flags.debug === true;
     const file = flags.config as string | undefined;
-    const options = parseOptions(name, flags, file === undefined ? {} : await readConfigFile(file), file);
+    const given = parseOptions(name, flags, file === undefined ? {} : await readConfigFile(file), file);
+    const options = await withEventFiles(given);
     debug ||= options.debug;
     exitCode = await runCommand(name, options, streams);
   });

@@ -54,7 +54,9 @@ export function toNumbers({ type, bigEndian }: NpyHeader, bytes: Buffer): Number
   if (!known) throw new Error(`no numbers in ${type}`);
   const own = new Uint8Array(bytes); // aligned, and the place for swapping
   const swap = Buffer.from(own.buffer);
-  if (bigEndian && known.bytes > 1) [swap.swap16, swap.swap32, swap.swap64][Math.log2(known.bytes) - 1].call(swap);
+  if (bigEndian && known.bytes === 2) swap.swap16();
+  if (bigEndian && known.bytes === 4) swap.swap32();
+  if (bigEndian && known.bytes === 8) swap.swap64();
   const values = new known.array(own.buffer);
   return type === 'float16' ? Float32Array.from(values as Uint16Array, half) : values;
 }
