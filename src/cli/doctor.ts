@@ -6,6 +6,7 @@ import type { DoctorOptions } from '../config/schema.js';
 import { describeCuda, examineCuda } from '../engine/cuda.js';
 import { openEngine } from '../engine/index.js';
 import { AnomalyClrError } from '../errors.js';
+import { cacheSummary, userCacheFolder } from '../read/cache/folder.js';
 import { examineBackends } from '../ops/examine.js';
 import type { Context } from './commands.js';
 
@@ -26,6 +27,8 @@ interface Diagnosis {
   onnxruntime: Awaited<ReturnType<typeof examineProviders>>;
   /** What `--provider auto` takes; null where bundles can't be run. */
   provider: string | null;
+  /** Packed copies of event files; `bytes` that they take. */
+  cache: { folder: string; copies: number; bytes: number };
   /** What `--engine auto` takes. */
   engine: string;
 }
@@ -46,6 +49,7 @@ export async function run(options: DoctorOptions, { output, version }: Context):
     tfjs: await examineBackends(),
     onnxruntime,
     provider: (['cuda', 'cpu'] as const).find(name => onnxruntime[name].works) ?? null,
+    cache: { folder: userCacheFolder(), ...(await cacheSummary(userCacheFolder())) },
     engine: (await openEngine({ threads: options.threads, device: cuda?.available ? 'auto' : 'cpu' })).describe(),
   };
   if (options.json) output.json(diagnosis);
@@ -72,6 +76,7 @@ function format({
   tfjs,
   onnxruntime,
   provider,
+  cache,
   engine,
 }: Diagnosis): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -94,6 +99,8 @@ function format({
     rows.push([`TensorFlow.js ${name}`, found.works ? found.describe : `missing: ${found.missing}`]);
   for (const [name, found] of Object.entries(onnxruntime))
     rows.push([`ONNX Runtime ${name}`, found.works ? `version ${found.version}` : `missing: ${found.missing}`]);
+  const copies = cache.copies === 1 ? '1 packed copy' : `${cache.copies} packed copies`;
+  rows.push(['event files', `${copies} in ${cache.folder}, ${gib(cache.bytes)}`]);
   rows.push(['computes on', engine], ['runs bundles on', provider ?? 'nothing']);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');

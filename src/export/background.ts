@@ -6,7 +6,7 @@ import { AnomalyClrError } from '../errors.js';
 import { range, take, type EventBatch } from '../events/event-batch.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { Domain } from '../events/domain.js';
-import { countEvents, readEvents, sha256, type Reading } from '../read/index.js';
+import { countEvents, hashOf, readEvents, type Reading } from '../read/index.js';
 import { Split } from '../train/split.js';
 
 const batchEvents = 8192;
@@ -37,7 +37,7 @@ export async function givenBackground(
   let total = 0;
   for (const file of files) total += await countEvents(file, reading, domain);
   const hashes: string[] = [];
-  for (const file of files) hashes.push(await sha256(file));
+  for (const file of files) hashes.push(await hashOf(file, reading));
   const source = {
     heldBack: false,
     total,
@@ -90,7 +90,7 @@ export async function heldBackBackground(
   for (const { file, sha256: before } of used) {
     const name = path.basename(file);
     if (!existsSync(file)) return { reason: `the training's file ${name} is not where it was` };
-    if ((await sha256(file)) !== before) return { reason: `the training's file ${name} has changed since` };
+    if ((await hashOf(file, reading)) !== before) return { reason: `the training's file ${name} has changed since` };
   }
   const source = {
     heldBack: true,

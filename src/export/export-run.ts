@@ -69,7 +69,7 @@ export async function exportRun(
   const run = await loadRun(options.model);
   const provenance = await readJson(runFiles(options.model).provenance, provenanceSchema);
   await tellSeeds(options.model, run, watch);
-  const reading = await readingOf(options, { write: false });
+  const reading = await readingOf(options, { write: true });
   const maker = new Maker(options, reading, engine, version, run, provenance, watch);
   const { bytes, card, checked } = await maker.make();
   stopIfAsked(watch);

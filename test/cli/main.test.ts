@@ -79,8 +79,10 @@ test('doctor tells of this machine, as text and as JSON', async () => {
       backends: { cpu: { works: true }, wasm: { works: true }, node: { works: expect.any(Boolean) } },
     },
     onnxruntime: { cpu: { works: expect.any(Boolean) }, cuda: { works: expect.any(Boolean) } },
+    cache: { folder: process.env['ANOMALYCLR_CACHE'], copies: expect.any(Number), bytes: expect.any(Number) },
     engine: expect.stringMatching(/^(native|tfjs), /),
   });
+  expect(text.stdout).toMatch(/^event files +\d+ packed (copy|copies) in .*, \d+\.\d GiB$/m);
   expect(text.stdout).toMatch(/^ONNX Runtime cpu +(version \d|missing: .*npm install)/m);
 });
 

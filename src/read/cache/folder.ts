@@ -23,8 +23,9 @@ const mostBytes = 50e9;
 const staleAfter = 24 * 3600e3;
 const busyWithin = 120e3;
 
-const copySuffix = '.arrow';
-const temporary = /^(.*\.arrow)\.(\d+)-[0-9a-f]{8}\.tmp$/;
+/** No other file of the folder is touched, which may be anyone's. */
+const copyName = /\.[0-9a-f]{16}\.packed\.arrow$/;
+const temporary = /^(.*\.[0-9a-f]{16}\.packed\.arrow)\.(\d+)-[0-9a-f]{8}\.tmp$/;
 
 /** Where the packed copy of a file lies: its path and the schema that it is read by make the name. */
 export async function placeOf(folder: string, file: string, schemaHash: string): Promise<string> {
@@ -32,7 +33,7 @@ export async function placeOf(folder: string, file: string, schemaHash: string):
     .update(`${await realpath(file)}\0${schemaHash}`)
     .digest('hex');
   const name = path.basename(file).replace(/[^\w.-]/g, '_');
-  return path.join(folder, `${name.slice(0, 80)}.${key.slice(0, 16)}${copySuffix}`);
+  return path.join(folder, `${name.slice(0, 80)}.${key.slice(0, 16)}.packed.arrow`);
 }
 
 interface Kept {
@@ -47,7 +48,7 @@ async function listed(folder: string): Promise<{ copies: Kept[]; temporaries: Ke
   const names = await readdir(folder).catch(() => []);
   const found = { copies: [] as Kept[], temporaries: [] as Kept[] };
   for (const name of names) {
-    const kind = name.endsWith(copySuffix) ? 'copies' : temporary.test(name) ? 'temporaries' : undefined;
+    const kind = copyName.test(name) ? 'copies' : temporary.test(name) ? 'temporaries' : undefined;
     const at = path.join(folder, name);
     const info = kind && (await stat(at).catch(() => undefined)); // another process may clean up, too
     if (kind && info) found[kind].push({ path: at, bytes: info.size, used: Math.max(info.atimeMs, info.mtimeMs) });

@@ -33,7 +33,7 @@ test('a copy of the sample gives what the sample gives, in any stretches', async
     source.hasEventIds,
     source.stride,
   ]);
-  expect(onlyCopy(use.folder)).toMatch(/Ato4l\.h5\.[0-9a-f]{16}\.arrow$/);
+  expect(onlyCopy(use.folder)).toMatch(/Ato4l\.h5\.[0-9a-f]{16}\.packed\.arrow$/);
   await fc.assert(
     fc.asyncProperty(fc.nat(source.events), fc.nat(source.events), async (a, b) => {
       const [from, to] = [Math.min(a, b), Math.max(a, b)];
@@ -264,6 +264,7 @@ describe('when a copy is made and when it is used', () => {
     const files = await Promise.all(['a', 'b', 'c'].map(name => padded(`room-${name}.h5`, 1000)));
     const pack = async (file: string, most: number) =>
       readThrough(await openEvents(file, { cache: cacheIn(folder, { most }) }), 8192);
+    writeFileSync(path.join(folder, 'mine.arrow'), "not one of the program's");
     await pack(files[0], Infinity);
     await pack(files[1], Infinity);
     const { copies, bytes } = await cacheSummary(folder);
@@ -275,6 +276,7 @@ describe('when a copy is made and when it is used', () => {
     expect(['a', 'b', 'c'].map(copyOf).map(Boolean)).toEqual([true, false, true]);
     await pack(files[1], 1);
     expect(['a', 'b', 'c'].map(copyOf).map(Boolean)).toEqual([false, true, false]);
+    expect(readdirSync(folder)).toContain('mine.arrow');
   });
 });
 

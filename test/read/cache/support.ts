@@ -17,7 +17,7 @@ export function cacheIn(folder: string, changes: Partial<CacheUse> = {}): CacheU
 /** The one packed copy in a folder. */
 export function onlyCopy(folder: string): string {
   const names = readdirSync(folder);
-  expect(names).toEqual([expect.stringMatching(/\.arrow$/)]);
+  expect(names).toEqual([expect.stringMatching(/\.packed\.arrow$/)]);
   return path.join(folder, names[0]);
 }
 
