@@ -266,13 +266,17 @@ class Maker {
   private async signalScores(bundles: readonly Bundle[]): Promise<(PairedScores & { name: string })[]> {
     const { watch, options } = this;
     const signals: (PairedScores & { name: string })[] = [];
-    for (const { name, file } of options.signal) {
-      const total = await countEvents(file, this.reading, this.run.domain);
-      let skipped = 0;
-      const events = readEvents(file, { ...this.reading, onSkip: () => skipped++ });
-      const { scores } = await scoreEvents(bundles, events, { label: name, total, watch });
+    for (const name of new Set(options.signal.map(one => one.name))) {
+      const files = options.signal.flatMap(one => (one.name === name ? [one.file] : []));
+      let [total, skipped] = [0, 0];
+      for (const file of files) total += await countEvents(file, this.reading, this.run.domain);
+      const { reading } = this;
+      async function* events() {
+        for (const file of files) yield* readEvents(file, { ...reading, onSkip: () => skipped++ });
+      }
+      const { scores } = await scoreEvents(bundles, events(), { label: name, total, watch });
       if (skipped > 0) watch.warn?.(`${name}: ${skipped} bad events were left out`);
-      if (scores[0].length === 0) throw new AnomalyClrError(`${file}: no events`);
+      if (scores[0].length === 0) throw new AnomalyClrError(`${files.join(', ')}: no events`);
       signals.push({ name, f32: scores[0], here: scores[1] });
     }
     return signals;
