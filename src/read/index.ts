@@ -11,6 +11,7 @@ import type { CacheUse } from './cache/use.js';
 import { statFile } from './hdf5-reader.js';
 import { root } from './schema/root.js';
 import { arrow, npz, parquet } from './schema/containers.js';
+import type { SchemaReport } from './schema/report.js';
 import type { EventSchema } from './schema/schema.js';
 
 export type { BadEvent, EventFile, EventFormat } from './event-file.js';
@@ -41,6 +42,8 @@ export interface ReadOptions extends Reading {
   readonly end?: number;
   /** Told of every event left out, before the events after it are yielded; the message names the file. */
   readonly onSkip?: (message: string, event: BadEvent) => void;
+  /** Told at the end what the schema did to the rows read, where one makes the events. */
+  readonly onSchema?: (report: SchemaReport) => void;
 }
 
 const defaultBatch = 8192;
@@ -115,6 +118,7 @@ export async function* readEvents(file: string, options: ReadOptions): AsyncGene
       ahead = read(slabEnd(from, slab, end)); // the worker reads while the consumer computes
       yield* split(events, batch);
     }
+    if (source.schemaReport) options.onSchema?.(source.schemaReport());
   } finally {
     await source.close();
   }
