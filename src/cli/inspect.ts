@@ -5,11 +5,10 @@ import { type Drift, DriftAccumulator } from '../evaluate/drift.js';
 import { driftHeadline, formatDrift } from '../evaluate/drift-format.js';
 import { dataKind } from '../events/data-kinds.js';
 import { type Domain, domainSchema } from '../events/domain.js';
-import { formatInspection, type Inspection } from '../events/inspect.js';
 import { checkWritable, readJson, writeAtomically } from '../files.js';
 import { runFiles } from '../model/run-folder.js';
 import { countEvents, readEvents, type Reading } from '../read/index.js';
-import { inspectFile } from '../read/inspect-file.js';
+import { type FileInspection, formatFileInspection, inspectFile } from '../read/inspect-file.js';
 import { readingOf } from '../read/reading.js';
 import { writeDriftReport } from '../report/drift.js';
 import type { Context } from './commands.js';
@@ -25,12 +24,12 @@ export async function run(options: InspectOptions, context: Context): Promise<vo
     throw new UsageError('--report: is of a comparison with a training domain; name its run or bundle with --model');
   const { output, signal } = context;
   const reading = await readingOf(options, { write: false });
-  const results: Inspection[] = [];
+  const results: FileInspection[] = [];
   for (const file of files) {
     signal.throwIfAborted();
     const result = await inspectFile(file, reading);
     if (json) results.push(result);
-    else output.result(`${file === files[0] ? '' : '\n'}${formatInspection(result)}`);
+    else output.result(`${file === files[0] ? '' : '\n'}${formatFileInspection(result)}`);
   }
   if (json) output.json(results);
 }
