@@ -49,7 +49,7 @@ export async function writeAtomically(
 /** Removes what writers that were killed left in folder `dir`; temporaries of running processes stay. */
 export async function removeStaleTemporaries(dir: string): Promise<void> {
   try {
-    for (const name of await readdir(dir)) {
+    for (const name of await filesIn(dir)) {
       const writer = temporary.exec(name)?.[1];
       if (writer && !inUse(join(await realpath(dir), name), Number(writer))) await rm(join(dir, name), { force: true });
     }
@@ -62,7 +62,7 @@ export async function removeStaleTemporaries(dir: string): Promise<void> {
 export async function removeStaleTemporariesOf(file: string): Promise<void> {
   const target = await writableTarget(file);
   try {
-    for (const name of await readdir(dirname(target))) {
+    for (const name of await filesIn(dirname(target))) {
       const writer = name.startsWith(`${basename(target)}.`) ? temporary.exec(name) : null;
       if (writer?.index !== basename(target).length) continue;
       const path = join(dirname(target), name);
@@ -71,6 +71,11 @@ export async function removeStaleTemporariesOf(file: string): Promise<void> {
   } catch (error) {
     throw fileError(file, error, 'read');
   }
+}
+
+/** Folders look after themselves, whoever fills them. */
+async function filesIn(dir: string): Promise<string[]> {
+  return (await readdir(dir, { withFileTypes: true })).flatMap(entry => (entry.isDirectory() ? [] : [entry.name]));
 }
 
 /**

@@ -97,13 +97,15 @@ test('removeStaleTemporaries removes what dead writers left, and nothing else', 
   const ownOld = join(dir, `a.json.${process.pid}-0123abcd.tmp`); // of an earlier process with our id
   const others = [join(dir, 'a.json'), join(dir, 'notes.tmp')];
   for (const path of [dead, running, ownOld, ...others]) writeFileSync(path, '');
+  const folder = join(dir, 'part.999999999-0123abcd.tmp');
+  mkdirSync(folder);
   await writeAtomically(join(dir, 'b'), async temporary => {
     await writeFile(temporary, 'x');
     await removeStaleTemporaries(dir);
     expect(existsSync(temporary)).toBe(true);
   });
   expect([dead, ownOld].map(existsSync)).toEqual([false, false]);
-  expect([running, ...others].map(existsSync)).toEqual([true, true, true]);
+  expect([running, ...others, folder].map(existsSync)).toEqual([true, true, true, true]);
 });
 
 describe('readJson', () => {
