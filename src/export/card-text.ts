@@ -114,7 +114,8 @@ function boundaries({ domain, selection }: Card): string {
     }),
   );
   const counts = kinds.map(name => [name, domain.kinds[name].multiplicity] as const);
-  const multiplicities = [...counts, ['all', domain.multiplicity] as const].map(([name, { min, max, mean }]) => [
+  const all = kinds.length > 1 ? [['all', domain.multiplicity] as const] : [];
+  const multiplicities = [...counts, ...all].map(([name, { min, max, mean }]) => [
     name,
     String(min),
     figures(mean),

@@ -252,9 +252,12 @@ function boundaryInWords({ domain }: Card, k: number): string {
 }
 
 /** What the page has to know to draw events that are no collisions. */
-function planeOf({ data }: Card['domain']): Pick<Live['model'], 'plane'> {
+function planeOf({ data, kinds }: Card['domain']): Pick<Live['model'], 'plane'> {
   const { roundPhi, etaScale, phiScale } = dataKind(data);
-  return roundPhi ? {} : { plane: { eta: etaScale, phi: phiScale } };
+  if (roundPhi) return {};
+  const seen = Object.values(kinds).flatMap(({ eta, phi }) => [...(eta?.quantiles ?? []), ...(phi?.quantiles ?? [])]);
+  const half = Math.max(etaScale, phiScale, ...seen.map(Math.abs));
+  return { plane: { eta: half, phi: half } };
 }
 
 function share(passed: number, events: number): LiveShare | null {
