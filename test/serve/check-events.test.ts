@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { crossedBits } from '../../src/bundle/card.js';
+import type { DataKindName } from '../../src/events/data-kinds.js';
+import { Kind } from '../../src/events/objects.js';
 import { openBundle } from '../../src/bundle/open.js';
 import { checkEvents } from '../../src/serve/check-events.js';
 import { Refusal } from '../../src/serve/refusal.js';
@@ -13,9 +15,9 @@ const oddNumber = fc.oneof(
   fc.float(),
 );
 
-const refusal = (objects: Float32Array, slots: number): string | undefined => {
+const refusal = (objects: Float32Array, slots: number, data?: DataKindName): string | undefined => {
   try {
-    checkEvents(objects, slots);
+    checkEvents(objects, slots, data);
     return undefined;
   } catch (error) {
     expect(error).toBeInstanceOf(Refusal);
@@ -40,6 +42,20 @@ test.each([
   const objects = someEvents(5, 4);
   objects[(3 * 4 + 2) * 4 + feature] = value;
   expect(refusal(objects, 4)).toContain(message);
+});
+
+test('a model of jets takes constituents alone', () => {
+  const { constituent, met, jet } = Kind;
+  const jets = Float32Array.of(300, 0.1, 0, constituent, 50, 0, 0.2, constituent, 0, 0, 0, 0);
+  expect(refusal(jets, 3, 'jet')).toBeUndefined();
+  expect(refusal(jets, 3)).toMatch(/^event 0, slot 0: class is 5, expected 0 \(empty\), 1 \(met\)/);
+  for (const kind of [met, jet]) {
+    jets[7] = kind;
+    expect(refusal(jets, 3, 'jet')).toBe(`event 0, slot 1: class is ${kind}, expected 0 (empty), 5 (constituent)`);
+  }
+  expect(refusal(Float32Array.of(0, 0, 0, constituent), 1, 'jet')).toBe(
+    'event 0, slot 0: pt is 0 GeV, expected above 0',
+  );
 });
 
 test('the first of several is named; a MET of 0 GeV and an event of empty slots are fine', () => {

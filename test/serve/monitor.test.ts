@@ -3,7 +3,8 @@ import { type Card, crossedSizeOf } from '../../src/bundle/card.js';
 import { padEvents } from '../../src/bundle/pad.js';
 import { DriftAccumulator } from '../../src/evaluate/drift.js';
 import { type Domain, DomainBuilder, inDomain } from '../../src/events/domain.js';
-import { type EventBatch, range } from '../../src/events/event-batch.js';
+import { type EventBatch, EventBatchBuilder, range } from '../../src/events/event-batch.js';
+import { Kind } from '../../src/events/objects.js';
 import { readAll } from '../../src/read/index.js';
 import { Monitor } from '../../src/serve/monitor.js';
 import { generator, normal } from '../evaluate/random.js';
@@ -200,4 +201,39 @@ test('an encoder has no scores; the farthest events outside lead', () => {
   const live = feed.monitor.snapshot();
   expect(live.scores).toBeNull();
   expect(live.anomalies.map(one => one.score)).toEqual([7, 3]);
+});
+
+test('jets: drawn in their own plane, drift and boundaries in their own words', () => {
+  const b = new EventBatchBuilder();
+  for (let e = 0; e < 200; e++) {
+    for (let k = 0; k < 3 + (e % 5); k++) b.addObject(200 / (k + 1), 0.1 * k, 0.01 * (e % 7), Kind.constituent);
+    b.endEvent(e);
+  }
+  const jets = b.build();
+  const builder = new DomainBuilder('jet');
+  builder.add(jets);
+  const feed = new Feed(bareCard(builder.build()));
+  const padded = padEvents(range(jets, 0, 4));
+  padded.objects[0] = 999; // harder than any that was seen
+  const crossed = new Int32Array(4 * crossedSizeOf({ data: 'jet' }));
+  crossed[0] = 2;
+  feed.monitor.record(padded.objects, 4, padded.slots, {
+    score: Float32Array.of(9, 1, 1, 1),
+    representation: new Float32Array(0),
+    inDomain: Uint8Array.of(0, 1, 1, 1),
+    distance: Float32Array.of(3, 0, 0, 0),
+    crossed,
+  });
+  const { model, drift, outOfDomain, anomalies } = feed.monitor.snapshot();
+  expect(model.plane!.eta).toBeCloseTo(0.6, 2);
+  expect(model.plane!.phi).toBe(model.plane!.eta);
+  expect(drift.map(({ feature }) => feature)).toEqual([
+    'constituent pT',
+    'constituent eta',
+    'constituent phi',
+    'constituents per jet',
+  ]);
+  expect(outOfDomain.boundaries).toEqual([{ events: 1, boundary: 'constituent pT above 200 GeV' }]);
+  expect(anomalies[0].crossed).toEqual(['constituent 1: pT 999 GeV is above the greatest seen, 200']);
+  expect(new Set(anomalies[0].objects.map(({ kind }) => kind))).toEqual(new Set(['constituent']));
 });
