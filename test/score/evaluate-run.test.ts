@@ -262,14 +262,14 @@ test('memory: a stretch of events at a time, and the scores of one method, refus
   expect(asked.largest).toBe(stretchRows - 3); // of which three are not valid
   expect(asked.events).toBe(2 * (9995 + 500)); // two methods, every event once
 
-  expect(() => checkMemory(387_500_000, 2)).not.toThrow();
-  expect(() => checkMemory(387_500_001, 2)).toThrow(
-    /^387500001 events: the scores of one method, 4 bytes an event, .* 2 GB bear 387500000 events; .* --memory 2\.1$/,
+  expect(() => checkMemory(250_000_000, 2)).not.toThrow();
+  expect(() => checkMemory(250_000_001, 2)).toThrow(
+    /^250000001 events: the scores of one method, 4 bytes an event, .* 2 GB bear 250000000 events; .* --memory 2\.1$/,
   );
-  expect(() => checkMemory(387_500_001, 2.1)).not.toThrow();
+  expect(() => checkMemory(250_000_001, 2.1)).not.toThrow();
   asked.events = 0;
-  await expect(evaluateRun({ ...request, memory: 0.45 }, [scorer])).rejects.toThrow(
-    /51000 events: .* 0\.45 GB bear 0 events/,
+  await expect(evaluateRun({ ...request, memory: 2e-5 }, [scorer])).rejects.toThrow(
+    /51000 events: .* 0\.00002 GB bear 2500 events/,
   );
   expect(asked.events).toBe(0);
 });
