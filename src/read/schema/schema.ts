@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { packageRoot } from '../../addon.js';
 import { looksLikeFile, readConfigFile } from '../../config/config-file.js';
 import { UsageError } from '../../errors.js';
-import { layout } from '../../events/objects.js';
+import { dataKindNames, type DataKindName } from '../../events/data-kinds.js';
+import { Kind, kindNames, layout } from '../../events/objects.js';
 import { explainIssue, show } from '../../files.js';
 
 /** A mapping of known keys; an unknown one is refused with the nearest that there is. */
@@ -86,7 +87,7 @@ const objectsShape = {
 const containers = ['tree', 'group', 'table'] as const;
 const eventSchema = mapping({
   name: z.string().min(1).optional(),
-  data: z.literal(['event', 'jet']).default('event'),
+  data: z.literal(dataKindNames).default('event'),
   tree: z.string().min(1).optional(),
   group: z.string().min(1).optional(),
   table: z.string().min(1).optional(),
@@ -141,7 +142,7 @@ export interface ObjectRule {
 /** How the branches of a file become objects. Plain data: its JSON is its fingerprint. */
 export interface EventSchema {
   readonly name: string;
-  readonly data: 'event' | 'jet';
+  readonly data: DataKindName;
   /** The tree, group or table of the file, where it has several or they have names. */
   readonly table?: string | undefined;
   /** Branch of EvtId. */
@@ -156,8 +157,6 @@ export interface EventSchema {
   readonly objects: readonly ObjectRule[];
 }
 
-const codes = { met: 1, electron: 2, muon: 3, jet: 4, constituent: 5 } as const;
-
 /**
  * Checks a schema as it stands in a file and fills in its defaults.
  *
@@ -168,14 +167,14 @@ export function parseSchema(value: unknown, where: string): EventSchema {
   const result = eventSchema.safeParse(value, { reportInput: true });
   if (!result.success) {
     const { issues } = result.error; // a misspelt key first: what it leaves missing only follows from it
-    const first = issues.find(issue => issue.code === 'unrecognized_keys') ?? issues[0];
+    const first = withinUnions(issues).find(issue => issue.code === 'unrecognized_keys') ?? issues[0];
     throw new UsageError(`${where}: ${explainIssue(first)}`);
   }
   const { tree, group, table, events, objects, constituent, order: all, name, ...rest } = result.data;
   const given = { ...objects, constituent };
-  const rules = (Object.keys(codes) as ObjectKindName[]).flatMap((kind): ObjectRule[] => {
+  const rules = kindNames.flatMap((kind): ObjectRule[] => {
     const rule = given[kind];
-    return rule ? [{ kind, code: codes[kind], most: 1, ...rule, order: orderOf(rule) ?? all }] : [];
+    return rule ? [{ kind, code: Kind[kind], most: 1, ...rule, order: orderOf(rule) ?? all }] : [];
   });
   return {
     name: name ?? path.parse(where).name,
@@ -184,6 +183,15 @@ export function parseSchema(value: unknown, where: string): EventSchema {
     cuts: events.where,
     objects: rules,
   };
+}
+
+/** Issues with those of the members of a union in its place. */
+function withinUnions(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  return issues.flatMap(issue =>
+    issue.code === 'invalid_union'
+      ? issue.errors.flatMap(withinUnions).map(inner => ({ ...inner, path: [...issue.path, ...inner.path] }))
+      : [issue],
+  );
 }
 
 function orderOf(rule: object): ObjectRule['order'] | undefined {
