@@ -251,6 +251,8 @@ needsRuntime('without --background the events that training held back are used, 
   const held = await exported('held.onnx');
   expect(held.card.calibration).toMatchObject({ heldBack: true, events: 120, thresholds: [] });
   expect(held.card.calibration?.missing[0].reason).toContain('0.6 of the 60 events');
+  // they are read as the training read them, whatever the schema of files that are named now
+  expect((await exported('other.onnx', '--schema', 'nanoaod')).card.calibration).toEqual(held.card.calibration);
   expect(held.card.nuisances.join()).toMatch(/The 120 events behind the thresholds are those that training held back/);
   const explicit = await exported('explicit.onnx', '--background', training);
   expect(explicit.stderr).toMatch(/background\.h5: the model was trained on it/);
