@@ -193,7 +193,8 @@ function main() {
   fs.rmSync(stage, { recursive: true, force: true });
   for (const name of ['anomalyclr', 'check']) copy(`scripts/gpu-node/${name}`, stage, name, 0o755);
   for (const name of ['package.json', 'LICENSE', 'docs/gpu.md', 'bin/anomalyclr.mjs']) copy(name, stage);
-  for (const file of [...filesBelow('dist').filter(isPacked), ...filesBelow('sample')]) copy(file, stage);
+  const own = ['sample', 'schemas'].flatMap(filesBelow);
+  for (const file of [...filesBelow('dist').filter(isPacked), ...own]) copy(file, stage);
   for (const file of filesBelow('bench/peers').filter(name => name.endsWith('.py'))) copy(file, stage);
   copyPackages(stage);
   const binaries = copyBinaries(stage, built);

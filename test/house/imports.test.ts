@@ -132,6 +132,9 @@ describe('src: who may import whom', () => {
     ['pino', (from: string) => from.startsWith('src/serve/')],
     ['apache-arrow', (from: string) => from.startsWith('src/read/')],
     ['flatbuffers', (from: string) => from === 'src/read/cache/packed-file.ts'],
+    ['yauzl', (from: string) => from === 'src/read/schema/npz.ts'],
+    ['tinyglobby', (from: string) => ['src/read/file-list.ts', 'src/cli/merge.ts'].includes(from)],
+    ['hyparquet', (from: string) => ['src/score/read-scores.ts', 'src/read/'].some(door => from.startsWith(door))],
     ['yaml', (from: string) => from === 'src/config/config-file.ts'],
   ])('%s has one door', (name, door) => {
     const users = imports.filter(({ to }) => to === name || to.startsWith(`${name}/`));
