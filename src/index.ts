@@ -17,6 +17,7 @@ export { listOptions, parseOptions } from './config/parse.js';
 export type { EvaluateOptions, ExportOptions, ScoreOptions, ServeOptions, TrainOptions } from './config/schema.js';
 export { EventBatchBuilder, take, type EventBatch } from './events/event-batch.js';
 export { Kind, kindNames, layout, type KindName } from './events/objects.js';
+export { dataKinds, type DataKind, type DataKindName } from './events/data-kinds.js';
 export { DomainBuilder, inDomain, outsideOf, type Domain } from './events/domain.js';
 export { countEvents, openEvents, readAll, readEvents, writeEvents, type OnBadEvent } from './read/index.js';
 export {

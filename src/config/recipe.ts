@@ -40,8 +40,8 @@ export interface AugmentationInfo {
   readonly name: string;
   /** `physical` keeps the event what it is, `selection` drops objects as a detector does, `anomalous` changes its physics. */
   readonly role: 'physical' | 'anomalous' | 'selection';
-  /** What it is for: collisions, or jets. It leaves the objects of the other as they are. */
-  readonly data: 'event' | 'jet';
+  /** The data kind that it is for, `event` or `jet`. It leaves the objects of others as they are. */
+  readonly data: string;
   readonly help: string;
   readonly source: string;
   readonly params: readonly {
@@ -105,11 +105,7 @@ function explainRecipeIssue(issue: z.core.$ZodIssue): string {
  * @throws UsageError for an augmentation of other data, an unknown augmentation or parameter (with the nearest name), a value out of range (with the
  * range and unit), or an anomalous augmentation where the event has to stay itself
  */
-export function resolveRecipe(
-  recipe: Recipe,
-  catalogue: readonly AugmentationInfo[],
-  data?: AugmentationInfo['data'],
-): Recipe {
+export function resolveRecipe(recipe: Recipe, catalogue: readonly AugmentationInfo[], data?: string): Recipe {
   const resolve = (steps: readonly Step[], where: string, roles?: readonly AugmentationInfo['role'][]): Step[] =>
     steps.map((step, i) => {
       const place = `recipe ${show(recipe.name)}: ${where}.${i}`;

@@ -5,6 +5,7 @@ import { MessageHeader } from 'apache-arrow/fb/message-header';
 import { RecordBatch } from 'apache-arrow/fb/record-batch';
 import { ByteBuffer } from 'flatbuffers';
 import * as z from 'zod';
+import { dataKindNames } from '../../events/data-kinds.js';
 import { oneLine } from '../../files.js';
 import { type FileBytes, openBytes } from './bytes.js';
 
@@ -23,7 +24,7 @@ const headerSchema = z.strictObject({
   source: z.string(),
   sha256: hash,
   fingerprint: z.strictObject({ size: count, changed: z.string(), sample: hash, schema: z.string() }),
-  data: z.literal(['event', 'jet']),
+  data: z.literal(dataKindNames),
   rows: count.max(2 ** 31 - 1),
   events: count,
   bad: count,
