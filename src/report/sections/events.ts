@@ -25,7 +25,7 @@ export function events({ events = [], domain }: ReportData): Section | null {
       The ${words.many} with the highest scores. Each circle is ${withArticle(words.object)}; its area grows with pT, on
       one scale for all pictures (largest: ${number(largestPt)} GeV).${missing}
     </p>
-    ${legend(present.map(k => ({ label: k === 'met' ? 'MET' : `${k} (${kindLetters[k]})`, style: { ...kindStyles[k], dash: k === 'met' ? [6, 3] : [], width: k === 'met' ? 2 : 7 } })))}
+    ${legend(present.map(k => ({ label: k === 'met' ? 'MET' : kinds.length > 1 ? `${k} (${kindLetters[k]})` : k, style: { ...kindStyles[k], dash: k === 'met' ? [6, 3] : [], width: k === 'met' ? 2 : 7 } })))}
     <div class="charts small">${shown.map((event, k) => draw(`event-${k}`, k + 1, event, largestPt, plane))}</div>`;
   return { id: 'events', title: `Most anomalous ${words.many}`, body };
 }
