@@ -11,6 +11,14 @@ namespace {
 // Room for what augmentations add to an event: every kind up to its capacity, and a MET.
 constexpr int kAdded = 19;
 
+// Places for each of the views of these events, the largest of which has `most` objects. Constituents split until the event
+// is full.
+int places_of(const device::Events& events, int most) {
+  const std::size_t objects = events.offsets[events.count];
+  const bool jets = objects > 0 && std::memchr(events.kind, static_cast<int>(Kind::kConstituent), objects) != nullptr;
+  return jets ? kMaxObjects : std::min(most + kAdded, kMaxObjects);
+}
+
 // The number of rows that memory and products are made for: steps of a sixteenth, so that a sample of any batch size meets a
 // handful of them, and at most one row in sixteen is in vain.
 int bucket(int tokens) {
@@ -90,7 +98,7 @@ void EventSet<R>::prepare(const device::Batch& batch, const DeviceRecipe* recipe
   for (int i = 0; i < events.count; ++i) most = std::max(most, events.offsets[i + 1] - events.offsets[i]);
   batch_ = events.count;
   views_ = views;
-  stride_ = std::max(1, recipe ? std::min(most + kAdded, kMaxObjects) : most);
+  stride_ = std::max(1, recipe ? places_of(events, most) : most);
   features_ = config.count;
   key_ = batch;
 

@@ -34,21 +34,24 @@ function expectSameCentre(was: Columns, now: Columns): void {
   const apart = Math.hypot(a.eta - b.eta, a.phi - b.phi);
   if (!(apart <= 2e-6)) throw new Error(`the centre moved by ${apart}`);
 }
+/** The largest of some numbers, NaN where there is one. */
+const largest = (values: Iterable<number>): number => Math.max(0, ...values);
+const indices = (of: Columns): number[] => Array.from(of.pt.keys());
 const distance = ({ eta, phi }: Columns, a: number, b: number): number => Math.hypot(eta[a] - eta[b], phi[a] - phi[b]);
 
 test('rotate_jet: every pt, every distance from the axis and from each other; all angles alike', async () => {
   const angles: number[] = [];
   forJets(await viewOf('rotate_jet'), (was, now) => {
     expect(now.pt).toEqual(was.pt);
-    const turns = Array.from(was.pt, (_, o) =>
+    const turns = indices(was).map(o =>
       deltaPhi(Math.atan2(was.phi[o], was.eta[o]), Math.atan2(now.phi[o], now.eta[o])),
     );
-    for (let o = 0; o < was.pt.length; o++) {
-      const radius = Math.hypot(was.eta[o], was.phi[o]);
-      expect(Math.abs(Math.hypot(now.eta[o], now.phi[o]) - radius)).toBeLessThan(1e-6);
-      expect(Math.abs(distance(was, 0, o) - distance(now, 0, o))).toBeLessThan(1e-6);
-      if (radius > 1e-3) expect(Math.abs(deltaPhi(turns[0], turns[o]))).toBeLessThan(1e-3);
-    }
+    const radius = (of: Columns, o: number): number => Math.hypot(of.eta[o], of.phi[o]);
+    const all = indices(was);
+    expect(largest(all.map(o => Math.abs(radius(now, o) - radius(was, o))))).toBeLessThan(1e-6);
+    expect(largest(all.map(o => Math.abs(distance(was, 0, o) - distance(now, 0, o))))).toBeLessThan(1e-6);
+    const far = all.filter(o => radius(was, o) > 1e-3);
+    expect(largest(far.map(o => Math.abs(deltaPhi(turns[far[0]], turns[o]))))).toBeLessThan(1e-3);
     angles.push(turns[0] / (2 * Math.PI) + 0.5);
   });
   expect(againstUniform(angles)).toBeLessThan(kolmogorov);
@@ -60,7 +63,7 @@ test.each([1, 0.3])('translate_jet: one shift, uniform within %d times the exten
     expect(now.pt).toEqual(was.pt);
     for (const [k, column] of (['eta', 'phi'] as const).entries()) {
       const shift = now[column][0] - was[column][0];
-      now[column].forEach((x, o) => expect(Math.abs(x - was[column][o] - shift)).toBeLessThan(1e-6));
+      expect(largest(indices(was).map(o => Math.abs(now[column][o] - was[column][o] - shift)))).toBeLessThan(1e-6);
       const extent = Math.max(...was[column]) - Math.min(...was[column]);
       if (extent > 1e-3) shares[k].push(0.5 + shift / (2 * width * extent));
     }
@@ -111,7 +114,7 @@ describe('split_constituents', () => {
   function splits(was: Columns, now: Columns): Map<number, number> {
     const n = was.pt.length;
     const found = new Map<number, number>();
-    const parents = Array.from(was.pt.keys()).filter(o => now.pt[o] !== was.pt[o]);
+    const parents = indices(was).filter(o => now.pt[o] !== was.pt[o]);
     for (let child = n; child < now.pt.length; child++) {
       const parent = parents.find(
         o =>
@@ -154,7 +157,7 @@ describe('split_constituents', () => {
     forJets(await viewOf('split_constituents', parameters), (was, now) => {
       const found = splits(was, now);
       expect(found.size).toBe(Math.min(was.pt.length, 64 - was.pt.length));
-      for (const share of found.values()) expect(Math.abs(share - 0.5)).toBeLessThan(0.2501);
+      expect(largest([...found.values()].map(share => Math.abs(share - 0.5)))).toBeLessThan(0.2501);
     });
   });
 
@@ -187,7 +190,8 @@ describe('drop_constituents', () => {
   test('without rescaling the pt of the rest is what it was', async () => {
     forJets(await viewOf('drop_constituents', { rescale: 0 }), (was, now) => {
       const left = [...was.pt];
-      for (const pt of now.pt) expect(left.splice(left.indexOf(pt), 1)).toEqual([pt]);
+      for (const pt of now.pt)
+        if (left.splice(left.indexOf(pt), 1)[0] !== pt) throw new Error(`pt ${pt} was not there`);
     });
   });
 
@@ -206,12 +210,12 @@ describe('drop_constituents', () => {
     let lostSome = 0;
     forJets(await viewOf('drop_constituents', { low: 1, high: 1, radius: 0.1, rescale: 0 }), (was, now) => {
       const left = [...now.pt];
-      const lost = Array.from(was.pt.keys()).filter(o => {
+      const lost = indices(was).filter(o => {
         const at = left.indexOf(was.pt[o]);
         if (at >= 0) left.splice(at, 1);
         return at < 0;
       });
-      const inCone = (o: number) => Array.from(was.pt.keys()).filter(other => distance(was, o, other) <= 0.1);
+      const inCone = (o: number) => indices(was).filter(other => distance(was, o, other) <= 0.1);
       if (was.pt.length > 1) expect(lost.length).toBeGreaterThan(0);
       // all lost ones are the neighbours of one of them, but for the hardest of a jet that would be empty
       const cones = lost.map(inCone).filter(cone => cone.length - lost.length <= (now.pt.length === 1 ? 1 : 0));
@@ -232,7 +236,7 @@ describe('shift_subjet', () => {
       expectSameCentre(was, now);
       const n = was.pt.length;
       expect(now.pt.length).toBe(n);
-      const moved = Array.from(was.pt.keys()).flatMap(o => {
+      const moved = indices(was).flatMap(o => {
         const [x, y] = (['eta', 'phi'] as const).map(c => now[c][o] - now[c][0] - (was[c][o] - was[c][0]));
         return Math.hypot(x, y) > 1e-5 ? [{ o, x, y }] : [];
       });
@@ -240,12 +244,10 @@ describe('shift_subjet', () => {
       expect(moved.length).toBeGreaterThan(0);
       expect(moved.length).toBeLessThan(n);
       const [{ x, y }] = moved;
-      for (const one of moved) expect(Math.hypot(one.x - x, one.y - y)).toBeLessThan(2e-6);
+      expect(largest(moved.map(one => Math.hypot(one.x - x, one.y - y)))).toBeLessThan(2e-6);
       // it is the part nearest to one of the five hardest after the first
       const part = (chosen: number) =>
-        Array.from(was.pt.keys()).filter(
-          o => o > 0 && (o === chosen || distance(was, o, chosen) < distance(was, o, 0)),
-        );
+        indices(was).filter(o => o > 0 && (o === chosen || distance(was, o, chosen) < distance(was, o, 0)));
       const found = moved.map(({ o }) => o);
       expect([1, 2, 3, 4, 5].some(chosen => chosen < n && part(chosen).join() === found.join())).toBe(true);
       sizes.push((Math.hypot(x, y) - 0.2) / 0.3);
@@ -268,8 +270,8 @@ describe('shift_subjet', () => {
 
   test('a radius: what moves lies within it of one of the hardest', async () => {
     forJets(await viewOf('shift_subjet', { low: 0.3, high: 0.3, hardest: 1, radius: 0.05, edge: 0 }), (was, now) => {
-      const within = Array.from(was.pt.keys()).filter(o => o > 0 && distance(was, o, 1) <= 0.05);
-      const moved = Array.from(was.pt.keys()).filter(o => Math.abs(distance(was, 0, o) - distance(now, 0, o)) > 1e-5);
+      const within = indices(was).filter(o => o > 0 && distance(was, o, 1) <= 0.05);
+      const moved = indices(was).filter(o => Math.abs(distance(was, 0, o) - distance(now, 0, o)) > 1e-5);
       expect(moved.every(o => within.includes(o))).toBe(true);
     });
   });
@@ -282,10 +284,12 @@ describe.each([0.5, 1.5, 2])('reweight_pt, power %d', power => {
       expectSameCentre(was, now);
       const raised = Array.from(was.pt, pt => pt ** power);
       const factor = shapeOf(was).pt / raised.reduce((sum, pt) => sum + pt, 0);
-      now.pt.forEach((pt, o) => expect(Math.abs(pt / (raised[o] * factor) - 1)).toBeLessThan(1e-5));
-      const [eta, phi] = [now.eta[0] - was.eta[0], now.phi[0] - was.phi[0]];
-      now.eta.forEach((x, o) => expect(Math.abs(x - was.eta[o] - eta)).toBeLessThan(1e-6));
-      now.phi.forEach((x, o) => expect(Math.abs(x - was.phi[o] - phi)).toBeLessThan(1e-6));
+      const all = indices(was);
+      expect(largest(all.map(o => Math.abs(now.pt[o] / (raised[o] * factor) - 1)))).toBeLessThan(1e-5);
+      for (const column of ['eta', 'phi'] as const) {
+        const shift = now[column][0] - was[column][0];
+        expect(largest(all.map(o => Math.abs(now[column][o] - was[column][o] - shift)))).toBeLessThan(1e-6);
+      }
     });
   });
 

@@ -1,6 +1,6 @@
 // The engine on a GPU against that on the CPU: the GPU of this machine under `npm run test:gpu`, else one that the CPU plays.
 import { loadAddon, type Columns, type Floats, type Precision, type TrainerConfig } from '../../src/addon.js';
-import { presets } from '../../src/config/recipe.js';
+import { parseRecipe, presets } from '../../src/config/recipe.js';
 import { openEngine, type ContrastiveModel, type Engine } from '../../src/engine/index.js';
 import { range, take, type EventBatch } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
@@ -12,6 +12,7 @@ import { columnsOf, rowLength, selectColumns } from '../../src/score/representat
 import { sample } from '../support/cli.js';
 import { cudaLibrary, describeOnCuda, onGpu } from '../support/device.js';
 import { worst } from '../support/golden.js';
+import { drawnJets } from '../support/jets.js';
 
 const config = {
   features: 8,
@@ -157,6 +158,62 @@ describeOnCuda('CUDA', () => {
         expect(await one.step({ ...request(step), next })).toEqual(await other.step(request(step)));
       }
       expect(one.weights()).toEqual(other.weights());
+    });
+  });
+
+  describe('jets', () => {
+    const jets: EventBatch = { ...drawnJets(batch * 2, 64, 1), count: batch * 2, rows: new Int32Array(batch * 2) };
+    // up to 64 constituents come from any number
+    const recipe = parseRecipe(
+      {
+        physical: [
+          { augmentation: 'split_constituents', most: 64, fill: 1 },
+          { augmentation: 'soft_distort' },
+          { augmentation: 'rotate_jet' },
+          { augmentation: 'translate_jet' },
+        ],
+        anomalous: ['drop_constituents', 'shift_subjet', 'reweight_pt'].map(name => ({
+          name,
+          steps: [{ augmentation: name }, { augmentation: 'split_constituents', most: 64 }],
+        })),
+      },
+      'test',
+    );
+    const scales = { features: 7, etaScale: 0.4, phiScale: 0.3, dropout: 0 } as const;
+    const sessions = (precision: Precision): ContrastiveModel[] =>
+      ([[cuda, precision], [cpu, 'f64']] as const).map(([engine, at]) => {
+        const made = { ...config, ...scales, precision: at };
+        const one = kept(engine.contrastive(made, recipe));
+        one.setWeights(initialWeights(encoderLayout(made), 1, at));
+        return one;
+      }); // prettier-ignore
+    const some = Int32Array.from({ length: batch }, (_, i) => i);
+
+    test('views are those of the CPU, bit for bit', async () => {
+      for (const view of [0, 1, 2] as const)
+        for (const key of [
+          { seed: 1, epoch: 0 },
+          { seed: 2 ** 40 + 7, epoch: 3 },
+        ])
+          expect(columns(await cuda.augment(recipe, view, jets, key))).toEqual(
+            columns(await cpu.augment(recipe, view, jets, key)),
+          );
+    });
+
+    test.each(['f64', 'f32'] as const)('%s: steps and embeddings are those of the CPU', async precision => {
+      const [near, later] = tolerances[precision];
+      const [ours, theirs] = sessions(precision);
+      expect(worst(await ours.embed(jets), await theirs.embed(jets))).toBeLessThan(near);
+      for (let step = 0; step < 3; step++) {
+        const request = { events: jets, index: some, seed: 3, epoch: step, rate: 1e-3 };
+        const [got, want] = [await ours.step(request), await theirs.step(request)];
+        const allowed = step === 0 ? near : later;
+        expect([step, Math.abs(got.loss - want.loss) / Math.max(1, Math.abs(want.loss)) <= allowed]).toEqual([
+          step,
+          true,
+        ]);
+        expect([step, Math.abs(got.gradientNorm / want.gradientNorm - 1) <= 100 * allowed]).toEqual([step, true]);
+      }
     });
   });
 

@@ -12,6 +12,7 @@ import { readAll } from '../../src/read/index.js';
 import { detectorConfig } from '../../src/score/detector.js';
 import { fitPreparation } from '../../src/score/prepare.js';
 import { worst } from '../support/golden.js';
+import { drawnJets } from '../support/jets.js';
 
 const sample = path.join(packageRoot(), 'sample', 'background_train.h5');
 const recipe = presets['default'];
@@ -76,6 +77,24 @@ export function parityTests(on: Surroundings): void {
       const held = { events, index: places(3), seed: 3, epoch: 9 };
       expect(Math.abs((await ours.loss(held)) - (await theirs.loss(held)))).toBeLessThan(1e-4 * 20);
       expect(worst(await ours.embed(events, places(2)), await theirs.embed(events, places(2)))).toBeLessThan(1e-3);
+      ours.dispose();
+      theirs.dispose();
+    });
+
+    test('jets: steps and embeddings are the native ones', async () => {
+      const jets = { ...drawnJets(2 * batch, 30, 1), count: 2 * batch, rows: new Int32Array(2 * batch) };
+      const changes = { features: 7, etaScale: 0.4, phiScale: 0.3 } as const;
+      const [ours, theirs] = [engines[kernels], native].map(engine => {
+        const model = engine.contrastive({ ...config, ...changes }, presets['jet']);
+        model.setWeights(initialWeights(encoderLayout({ ...config, ...changes }), 1, 'f32'));
+        return model;
+      });
+      expect(worst(await ours.embed(jets), await theirs.embed(jets))).toBeLessThan(1e-5);
+      for (let step = 0; step < 3; step++) {
+        const some = { ...request(0), events: jets, epoch: step };
+        const [got, want] = [await ours.step(some), await theirs.step(some)];
+        expect([step, Math.abs(got.loss - want.loss) / Math.max(1, Math.abs(want.loss)) < 1e-4]).toEqual([step, true]);
+      }
       ours.dispose();
       theirs.dispose();
     });

@@ -113,6 +113,7 @@ describe.each(layouts)('%s', layout => {
       'leaky_relu',
     ],
     ['continuous mask', { ...small, mask: 'continuous' }, 'pool', 'standardise', 'elu'],
+    ['scales of eta and phi', { ...small, features: 7, etaScale: 0.4, phiScale: 0.7 }, 'pool', 'standardise', 'elu'],
     ['no head, one head of attention', { ...small, headLayers: 0, heads: 1 }, 'pool', 'none', 'elu'],
   ])('%s: as the native engine in float64', async (_, encoder, representation, kind, activation) => {
     const { parts, native } = await make(encoder, representation, kind, activation);
