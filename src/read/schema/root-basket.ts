@@ -60,7 +60,8 @@ function placesAfter(bytes: Uint8Array, end: number): Int32Array | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset + end);
   const count = view.getInt32(0);
   if (!(count >= 0 && count * 4 + 4 <= view.byteLength)) throw new Error('its places of rows are cut short');
-  return Int32Array.from({ length: count }, (_, i) => view.getInt32(4 + i * 4));
+  const from = end + 4;
+  return new Int32Array(littleEndian(bytes.slice(from, from + count * 4), 4));
 }
 
 /** Every row has whole entries, and a std::vector as many as it says. */
@@ -102,6 +103,7 @@ export function columnOf(baskets: readonly Basket[], layout: Layout, from: numbe
   return width > 1 ? { values, offsets: offsets.map((_, r) => r * width) } : { values };
 }
 
+/** Numbers of `size` bytes, swapped in place. */
 function littleEndian(packed: Uint8Array<ArrayBuffer>, size: number): ArrayBuffer {
   const swapped = Buffer.from(packed.buffer);
   if (size === 2) swapped.swap16();

@@ -122,6 +122,8 @@ const streamerTypes: Readonly<Record<number, NumberType>> = {
   17: 'uint64',
   18: 'bool',
 };
+/** ROOT's numbers of a collection that is a member. */
+const stlStreamers = [300, 500];
 const vectorTypes: Readonly<Record<string, NumberType>> = {
   float: 'float32',
   double: 'float64',
@@ -192,7 +194,7 @@ function layoutOf(fact: BranchFacts, leaf: Leaf): Layout | undefined {
     return signed && numbers(leaf.unsigned ? unsignedOf(signed) : signed, leaf, 0);
   }
   if (fact.kind !== 'TBranchElement') return undefined;
-  if (fact.id === -1) {
+  if (fact.id === -1 || (fact.type === 0 && stlStreamers.includes(fact.streamer))) {
     const item = /^(?:(?:std::)?vector|ROOT::VecOps::RVec)<\s*([\w ]+?)\s*(?:,.*)?>$/.exec(fact.className)?.[1] ?? '';
     const type = vectorTypes[item];
     return type && { type, bytes: bytesOf[type], width: 1, header: vectorHeader, list: true, counter: null };

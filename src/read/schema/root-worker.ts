@@ -28,11 +28,15 @@ const readBytes = (at, length) => {
 };
 const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+const memberType = ({ fClassName, fClassVersion, fCheckSum, fID }) =>
+  fID >= 0 ? tree.$file.findStreamerInfo(fClassName, fClassVersion, fCheckSum)?.fElements?.arr[fID]?.fTypeName : undefined;
+
 const describe = (branch) => ({
   name: branch.fName,
   top: tree.fBranches.arr.includes(branch),
   kind: branch._typename,
-  className: branch.fClassName ?? '',
+  // what it holds, for a member of a class as that says
+  className: memberType(branch) ?? branch.fClassName ?? '',
   id: branch.fID ?? -1,
   type: branch.fType ?? -1,
   streamer: branch.fStreamerType ?? -1,
@@ -41,8 +45,8 @@ const describe = (branch) => ({
   otherFile: branch.fFileName ?? '',
   leaves: (branch.fLeaves?.arr ?? []).map((leaf) => ({
     kind: leaf._typename,
-    name: leaf.fName,
-    length: leaf.fLen,
+    name: leaf.fName ?? '',
+    length: leaf.fLen ?? 0,
     unsigned: Boolean(leaf.fIsUnsigned),
     counter: leaf.fLeafCount?.fName ?? null,
   })),
@@ -102,6 +106,13 @@ const tableOf = ({ fWriteBasket, fBasketEntry, fBasketSeek, fBasketBytes, fBaske
   return table;
 };
 
+// jsroot takes 29 bytes off and what follows for one LZMA stream: header of xz (12 bytes), of its block (12) with one
+// LZMA2 filter, then a chunk that resets everything and is all there is.
+const isOnePiece = (xz, length) => {
+  const chunk = ((xz[24] & 0x1f) << 16) + (xz[25] << 8) + xz[26] + 1;
+  return xz[12] === 2 && xz[13] === 0 && xz[14] === 0x21 && xz[24] >= 0xe0 && chunk === length;
+};
+
 // Blocks of at most 16 MB, each after nine bytes: two letters, a method, packed and unpacked size (24 bits each).
 const unpack = async (R__unzip, packed, length) => {
   const blocks = [];
@@ -110,8 +121,9 @@ const unpack = async (R__unzip, packed, length) => {
     if (at + 9 > packed.length) throw new Error('a basket is cut short');
     const number = (o) => packed[at + o] | (packed[at + o + 1] << 8) | (packed[at + o + 2] << 16);
     const block = { tag: String.fromCharCode(packed[at], packed[at + 1]), from: at + 9, to: at + 9 + number(3), length: number(6) };
-    if (!['ZL', 'CS', 'XZ', 'ZS', 'L4'].includes(block.tag)) throw new Error('compressed in an unknown way, marked ' + JSON.stringify(block.tag));
+    if (!['ZL', 'CS', 'XZ', 'ZS', 'L4'].includes(block.tag)) throw new Error('unsupported: compression marked ' + JSON.stringify(block.tag));
     if (block.length === 0) throw new Error('a block of a basket is empty');
+    if (block.tag === 'XZ' && !isOnePiece(packed.subarray(block.from, block.to), block.length)) throw new Error('unsupported: LZMA of more than 64 kB, which jsroot does not unpack');
     blocks.push(block);
     total += block.length;
     at = block.to;

@@ -86,6 +86,11 @@ function takeThread(file: string): LibraryThread {
 
 function damage(file: string, what: string, error: unknown): AnomalyClrError {
   const cause = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+  const lacking = /^unsupported: (.*)/.exec(cause)?.[1];
+  if (lacking !== undefined)
+    return new AnomalyClrError(
+      `${file}: ${what} (${lacking}); write the file again with zlib, LZ4 or ZSTD, by hadd -f505 say`,
+    );
   return new AnomalyClrError(`${file}: ${what} (${cause}); the file is damaged, copy or make it again`);
 }
 
