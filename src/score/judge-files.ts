@@ -44,29 +44,40 @@ export async function* judgeRows(
   { batch, outOfDomain, ...reading }: JudgeOptions,
 ): AsyncGenerator<JudgedRows, void, void> {
   let scoring: Promise<JudgedRows> | undefined;
-  for (const { file, from, to, at } of stretches) {
-    let row = from;
-    const bad: Bad = new Map();
-    const onSkip = (_: string, { row: place, eventId }: BadEvent) => void bad.set(place, eventId);
-    for await (const events of readEvents(file, { ...reading, batch, start: from, end: to, onSkip })) {
-      const first = row;
-      const end = (row = events.rows[events.count - 1] + 1);
-      const before = await scoring;
-      scoring = scorer.judge(events).then(({ score, inDomain }) => {
-        if (outOfDomain === 'refuse') refuseOutside(file, scorer, events, inDomain);
-        return spread(first, end, at - from, { score, inDomain, events }, bad);
-      });
-      scoring.catch(() => undefined); // told where it is awaited, unless another failure comes first
-      if (before) yield before;
+  const scored = async (): Promise<JudgedRows | undefined> => {
+    const rows = await scoring;
+    scoring = undefined;
+    return rows;
+  };
+  try {
+    for (const { file, from, to, at } of stretches) {
+      let row = from;
+      const bad: Bad = new Map();
+      const onSkip = (_: string, { row: place, eventId }: BadEvent) => void bad.set(place, eventId);
+      for await (const events of readEvents(file, { ...reading, batch, start: from, end: to, onSkip })) {
+        const first = row;
+        const end = (row = events.rows[events.count - 1] + 1);
+        const before = await scored();
+        scoring = scorer.judge(events).then(({ score, inDomain }) => {
+          if (outOfDomain === 'refuse') refuseOutside(file, scorer, events, inDomain);
+          return spread(first, end, at - from, { score, inDomain, events }, bad);
+        });
+        scoring.catch(() => undefined); // told where it is awaited, unless another failure comes first
+        if (before) yield before;
+      }
+      if (row < to) {
+        const before = await scored();
+        if (before) yield before;
+        yield spread(row, to, at - from, undefined, bad);
+      }
     }
-    if (row < to) {
-      const before = await scoring;
-      scoring = undefined;
-      if (before) yield before;
-      yield spread(row, to, at - from, undefined, bad);
-    }
+  } catch (error) {
+    // what was scored before it is good
+    const last = await scored().catch(() => undefined);
+    if (last) yield last;
+    throw error;
   }
-  const last = await scoring;
+  const last = await scored();
   if (last) yield last;
 }
 

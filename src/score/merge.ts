@@ -58,7 +58,8 @@ export async function mergeScores({ parts, out, signal, progress }: MergeRequest
           const rows = await source.read(from, Math.min(origin.rows, from + blockRows));
           for (const flag of rows.inDomain) outsideDomain += 1 - flag;
           await writer.write(rows.score, rows.inDomain, rows.eventIds);
-          bar?.update((done += rows.score.length));
+          done += rows.score.length;
+          bar?.update(done);
         }
       } finally {
         await source.close();

@@ -194,7 +194,8 @@ async function scoreAtOnce({ request, plan, scorer, origin, tally }: Work): Prom
         throw new AnomalyClrError(`stopped after ${done} events; ${request.out} was not written`);
       tally.add(some);
       await writer.write(some.score, some.inDomain, hasEventIds ? some.eventIds : undefined);
-      bar?.update((done += some.score.length));
+      done += some.score.length;
+      bar?.update(done);
     }
     await writer.close();
   } catch (error) {
