@@ -44,6 +44,9 @@ export { Scorer, type Method } from './score/scorer.js';
 export { Detector, loadDetector, saveDetector } from './score/detector.js';
 export { openScorer, openScorers, type EventScorer, type ScorerChoice } from './score/event-scorer.js';
 export { scoreFiles, type ScoreRequest, type ScoreSummary } from './score/score-files.js';
+export { mergeScores, type MergeRequest, type MergeSummary } from './score/merge.js';
+export { readScores, type Scores } from './score/read-scores.js';
+export { shardOf, type Shard } from './config/shard.js';
 export {
   evaluateRun,
   type EvaluateRequest,

@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
-import { glob } from 'tinyglobby';
 import type { MergeOptions } from '../config/schema.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { checkWritable, writeAtomically } from '../files.js';
+import { expandFiles } from '../read/file-list.js';
 import { mergeEvaluation } from '../score/evaluate-run.js';
 import { mergeScores } from '../score/merge.js';
 import type { Context } from './commands.js';
@@ -10,7 +10,7 @@ import { writeEvaluation } from './evaluate.js';
 
 /** `anomalyclr merge PART..`: one score file of those of shards, or one evaluation of its parts, which are folders. */
 export async function run(options: MergeOptions, context: Context): Promise<void> {
-  const parts = await expand(options.parts);
+  const parts = await expandFiles(options.parts, 'parts', true);
   const folders = parts.filter(part => existsSync(part) && statSync(part).isDirectory());
   if (folders.length === 0) return scores(parts, options, context);
   if (folders.length === parts.length) return evaluation(parts, options, context);
@@ -44,19 +44,4 @@ async function scores(
   if (typeof json === 'string') await writeAtomically(json, `${JSON.stringify(merged, null, 2)}\n`);
   if (json === true) output.json(merged);
   else output.info(`${out}: ${merged.events} events of ${merged.shards} shards`);
-}
-
-/** Names as they are, and patterns where no file is called so, in the order of the alphabet. */
-async function expand(names: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of names) {
-    if (existsSync(name) || !/[*?[{]/.test(name)) {
-      found.push(name);
-      continue;
-    }
-    const matches = await glob([name], { onlyFiles: false, expandDirectories: false, dot: false });
-    if (matches.length === 0) throw new AnomalyClrError(`${name}: no file is called so`);
-    found.push(...matches.map(match => match.replace(/\/$/, '')).toSorted());
-  }
-  return found;
 }
