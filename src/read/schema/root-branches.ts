@@ -218,8 +218,11 @@ function unsignedOf(type: NumberType): NumberType {
 
 /** In words, what a branch holds that is not numbers. */
 function alienType({ kind, className, otherFile, children, leaves }: BranchFacts): string {
-  if (otherFile !== '') return 'in another file';
-  if (children > 0) return `${className || 'group'} in ${children} branches`;
+  if (otherFile !== '') return 'numbers of another file';
   if (leaves.length > 1) return `${leaves.length} leaves`;
-  return className || leaves.at(0)?.kind || kind;
+  const what = printable(className || (leaves.at(0)?.kind ?? kind));
+  return children > 0 ? `${what} in ${children} branches` : what;
 }
+
+/** Of a damaged file any bytes may come, which messages should not bring to a terminal. */
+export const printable = (text: string): string => text.replaceAll(/[^ -~]/g, '?');

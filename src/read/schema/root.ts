@@ -9,7 +9,7 @@ import { LibraryThread } from '../library-thread.js';
 import type { BranchInfo, Column, ColumnFile } from './column-file.js';
 import { schemaEvents } from './events.js';
 import { type Basket, columnOf, openBasket, type RawBasket } from './root-basket.js';
-import { type Layout, type RootBranch, branchesOfTree, type TreeFacts, treeFacts } from './root-branches.js';
+import { type Layout, type RootBranch, branchesOfTree, printable, type TreeFacts, treeFacts } from './root-branches.js';
 import { rootProgram } from './root-worker.js';
 
 const signature = Buffer.from('root', 'latin1');
@@ -85,7 +85,7 @@ function takeThread(file: string): LibraryThread {
 }
 
 function damage(file: string, what: string, error: unknown): AnomalyClrError {
-  const cause = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+  const cause = printable((error instanceof Error ? error.message : String(error)).split('\n')[0]);
   const lacking = /^unsupported: (.*)/.exec(cause)?.[1];
   if (lacking !== undefined)
     return new AnomalyClrError(
@@ -107,7 +107,7 @@ function checkTree(file: string, tree: string, facts: TreeFacts): OpenTree {
     );
   throw new AnomalyClrError(
     className
-      ? `${file}: ${show(tree)} is a ${className}, not a tree; name one with "tree" in the schema (trees: ${has})`
+      ? `${file}: ${show(tree)} is a ${printable(className)}, not a tree; name one with "tree" in the schema (trees: ${has})`
       : `${file}: no tree ${show(tree)}; name one with "tree" in the schema (trees: ${has})`,
   );
 }
