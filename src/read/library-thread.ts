@@ -70,8 +70,12 @@ export class LibraryThread {
     return ready;
   }
 
-  /** Sends a request, once the one before is answered. Rejects with the library's own message. */
-  async ask(request: object): Promise<unknown> {
+  /**
+   * Sends a request, once the one before is answered. Rejects with the library's own message.
+   *
+   * @param seconds - after which the library is taken to hang.
+   */
+  async ask(request: object, seconds = deadlineSeconds): Promise<unknown> {
     if (this.failed) throw new Error('the reader stopped');
     this.pending += 1;
     const answer = await new Promise<Answer>(resolve => {
@@ -82,7 +86,7 @@ export class LibraryThread {
       };
       const onError = (error: Error) => settle({ failure: error.message });
       const onExit = () => settle({ failure: 'the reader stopped' });
-      const timer = setTimeout(() => settle({ failure: `no answer in ${deadlineSeconds} s` }), deadlineSeconds * 1000);
+      const timer = setTimeout(() => settle({ failure: `no answer in ${seconds} s` }), seconds * 1000);
       this.worker.on('message', settle).on('error', onError).on('exit', onExit);
       this.worker.postMessage(request);
     });

@@ -9,7 +9,7 @@ import type { LibraryProgram } from '../library-thread.js';
  */
 export const arrowProgram: LibraryProgram = {
   module: 'apache-arrow',
-  also: ['hyparquet-compressors'],
+  also: ['hyparquet-compressors', 'flatbuffers'],
   limits: { maxOldGenerationSizeMb: 2048 },
   source: `
 const fs = require('node:fs');
@@ -100,7 +100,7 @@ const numbersOf = (data, nulls, arrow) => {
   const { length, type } = data;
   if (data.offset !== 0) throw new Error('a column that begins elsewhere');
   let values = data.values ?? new Float32Array();
-  if (type.typeId === arrow.Type.Bool) values = Uint8Array.from({ length }, (_, i) => values[i >> 3] >> (i & 7) & 1);
+  if (type.typeId === arrow.Type.Bool && values.length * 8 >= length) values = Uint8Array.from({ length }, (_, i) => values[i >> 3] >> (i & 7) & 1);
   if (values.length < length) throw new Error('fewer values than it says');
   values = values.subarray(0, length);
   if (type.typeId === arrow.Type.Float && type.precision === 0) values = halves(values);
@@ -254,7 +254,17 @@ const work = (arrow, { file, group, names }) => {
   if (names === undefined) return { value: close() };
   return { value: readBatch(arrow, group, names) };
 };
-serve(work, (arrow, { decompressZstd }) => {
+// a damaged length would be walked to its end, and each step kept
+const guard = ({ ByteBuffer }) => {
+  const lengthOf = ByteBuffer.prototype.__vector_len;
+  ByteBuffer.prototype.__vector_len = function (offset) {
+    const length = lengthOf.call(this, offset);
+    if (!(length >= 0 && length <= this.capacity())) throw new Error('a list of ' + length + ' in ' + this.capacity() + ' bytes');
+    return length;
+  };
+};
+serve(work, (arrow, { decompressZstd }, flatbuffers) => {
+  guard(flatbuffers);
   arrow.compressionRegistry.set(arrow.CompressionType.LZ4_FRAME, { decode: unpackLz4 });
   arrow.compressionRegistry.set(arrow.CompressionType.ZSTD, { decode: (input) => decompressZstd(input).slice() });
   return arrow;

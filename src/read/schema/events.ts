@@ -21,6 +21,8 @@ export async function schemaEvents(
   try {
     const { rows, branches, stride } = columns;
     if (!schema) throw needsSchema(file, branches);
+    if (rows >= 2 ** 31)
+      throw new AnomalyClrError(`${file}: ${rows} rows are more than 2^31; split it into several files`);
     const decoder = new SchemaDecoder(schema, branches, file);
     const names = decoder.used.map(({ name }) => name);
     return {

@@ -1,15 +1,34 @@
 import path from 'node:path';
+import * as z from 'zod';
 import { AnomalyClrError } from '../../errors.js';
-import { show } from '../../files.js';
+import { explainIssue, oneLine, show } from '../../files.js';
+import { statFile } from '../hdf5-reader.js';
 import { LibraryThread, type LibraryProgram } from '../library-thread.js';
 import type { BranchInfo, Column, ColumnFile, Numbers } from './column-file.js';
 
-/** What a program tells of a file whose rows lie in groups. */
-interface Opened {
-  /** Rows of each group. */
-  readonly groups: readonly number[];
-  readonly leaves: readonly BranchInfo[];
-}
+const count = z.int().min(0);
+const isNumbers = (value: unknown) => ArrayBuffer.isView(value) && !(value instanceof DataView);
+/** What a program tells of a file whose rows lie in groups: rows of each, and branches. Checked, as files may be damaged. */
+const opened = z.object({
+  groups: z.array(count),
+  leaves: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      list: z.boolean(),
+      length: count.optional(),
+      width: count.optional(),
+    }),
+  ),
+});
+const columnsRead = z.record(
+  z.string(),
+  z.object({ values: z.custom<Numbers>(isNumbers), offsets: z.instanceof(Int32Array).optional() }),
+);
+
+/** Beyond any honest read of a small file, s; and of the bytes of a large one, over a slow network, per second. */
+const patience = 15;
+const slowest = 1e6;
 
 /** Larger groups are kept unpacked and read from piece by piece. */
 const maxStride = 65536;
@@ -21,31 +40,34 @@ const maxStride = 65536;
  * @param hint - what to do about groups that are too large.
  */
 export async function openGrouped(file: string, program: LibraryProgram, hint: string): Promise<ColumnFile> {
+  const { size } = await statFile(file);
+  const seconds = Math.round(patience + size / slowest);
   const thread = LibraryThread.take(program);
   const damage = (what: string) => (error: unknown) => {
-    const cause = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const cause = error instanceof z.ZodError ? explainIssue(error.issues[0]) : oneLine((error as Error).message);
     const advice = /out of memory|memory limit/i.test(cause) ? hint : 'the file is damaged, copy or make it again';
     return Promise.reject(new AnomalyClrError(`${file}: ${what} (${cause}); ${advice}`));
   };
   try {
-    const { groups, leaves } = (await thread
-      .ask({ file: path.resolve(file) })
-      .catch(damage('cannot be opened'))) as Opened;
-    const load = async (group: number, names: readonly string[]) =>
-      new Map(
-        Object.entries(
-          (await thread.ask({ group, names }).catch(damage(`rows from ${starts[group]} on cannot be read`))) as Record<
-            string,
-            Column
-          >,
-        ),
-      );
-    const starts = groups.reduce((all, rows, g) => [...all, all[g] + rows], [0]);
+    const { groups, leaves } = await thread
+      .ask({ file: path.resolve(file) }, seconds)
+      .then(answer => opened.parse(answer))
+      .catch(damage('cannot be opened'));
+    const load = async (group: number, names: readonly string[]) => {
+      const columns = await thread
+        .ask({ group, names }, seconds)
+        .then(answer => columnsRead.parse(answer))
+        .catch(damage(`rows from ${starts[group]} on cannot be read`));
+      return new Map(Object.entries(columns));
+    };
+    const starts = [0];
+    for (const [g, rows] of groups.entries()) starts.push(starts[g] + rows);
+    const largest = groups.reduce((most, rows) => Math.max(most, rows), 1);
     const cache = new GroupCache(file, starts, leaves, load);
     return {
       rows: starts[groups.length],
       branches: leaves,
-      stride: Math.min(maxStride, Math.max(1, ...groups)),
+      stride: Math.min(maxStride, largest),
       read: (names, from, to) => cache.read(names, from, to),
       close: () => LibraryThread.release(thread),
     };
