@@ -8,7 +8,7 @@ import { expected, files, fixture, plain } from './fixtures.js';
 
 const at = temporaryFolder();
 /** Damaged files of each format; more where the environment says so. */
-const runs = Number(process.env['ANOMALYCLR_FUZZ_RUNS'] ?? 60);
+const runs = Number(process.env['ANOMALYCLR_FUZZ_RUNS'] ?? 25);
 
 const fraction = fc.noBias(fc.nat(2 ** 20 - 1)).map(n => n / 2 ** 20);
 /** What describes a file lies at its beginning or end and breaks in more ways than data. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { UsageError } from '../../../src/errors.js';
@@ -80,5 +80,18 @@ test('a schema by name or file, as the option gives it', async () => {
   );
   await writeFile(file, 'objects: { met: { pt: a\n');
   await expect(reading(file)).rejects.toThrow(/mine\.yaml: not valid YAML/);
+  await rm(folder, { recursive: true });
+});
+
+test('every example of the documentation is a schema', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'schema-'));
+  const text = await readFile('docs/formats.md', 'utf8');
+  const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml]) => yaml);
+  expect(examples.length).toBeGreaterThan(3);
+  for (const [k, yaml] of examples.entries()) {
+    const file = path.join(folder, `${k}.yaml`);
+    await writeFile(file, yaml);
+    expect((await loadSchema(file))?.objects.length).toBeGreaterThan(0);
+  }
   await rm(folder, { recursive: true });
 });
