@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { packageRoot } from '../../src/addon.js';
+import { readScores } from '../../src/score/read-scores.js';
+import { temporaryFolder } from '../read/craft.js';
+import { writeEventFile } from './scoring.js';
+
+const at = temporaryFolder();
+const events = 30_000;
+const data = [at('a.h5'), at('b.h5')];
+
+/** Scores in a process of its own, in parts of 1,000 rows, by the sum of pT. */
+const program = (library: string): string => `
+import { scoreFiles } from '${library}/score/score-files.js';
+const judge = async ({ count, offsets, pt }) => {
+  const sum = e => pt.subarray(offsets[e], offsets[e + 1]).reduce((a, b) => a + b, 0);
+  const score = Float32Array.from({ length: count }, (_, e) => sum(e));
+  return { score, inDomain: Uint8Array.from(score, s => Number(s < 4000)) };
+};
+const scorer = { domain: {}, judge, fingerprint: async () => 'sum' };
+const request = { data: ${JSON.stringify(data)}, batch: 100, onBadEvent: 'skip', partRows: 1000 };
+try {
+  const { seconds, ...summary } = await scoreFiles({ ...request, out: process.argv[2] }, scorer);
+  console.log(JSON.stringify(summary));
+} catch (error) {
+  console.log(error.name + ': ' + error.message);
+  process.exitCode = 1;
+}
+`;
+
+beforeAll(async () => {
+  await writeEventFile(data[0], 17_003, { firstId: 0, bad: [5, 16_999, 17_002] });
+  await writeEventFile(data[1], events - 17_003, { firstId: 20_000, bad: [0] });
+  writeFileSync(at('score.mjs'), program(pathToFileURL(path.join(packageRoot(), 'dist', 'src')).href));
+});
+
+/** @param kill - after how long, ms; by SIGKILL, so that nothing is tidied up */
+function run(
+  out: string,
+  { kill = Infinity, shell = '' } = {},
+): Promise<{ killed: boolean; text: string; ms: number }> {
+  const from = performance.now();
+  const command = `${shell} exec "${process.execPath}" "${at('score.mjs')}" "${at(out)}"`;
+  const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (some: Buffer) => (text += some.toString()));
+  const timer = kill < Infinity ? setTimeout(() => child.kill('SIGKILL'), kill) : undefined;
+  return new Promise(resolve =>
+    child.on('close', (_, signal) => {
+      clearTimeout(timer);
+      resolve({ killed: signal === 'SIGKILL', text, ms: performance.now() - from });
+    }),
+  );
+}
+
+const left = (out: string) => readdirSync(at('')).filter(name => name.startsWith(out));
+const parts = (out: string) => {
+  const folder = at(`${out}.partial`);
+  return existsSync(folder) ? readdirSync(folder).filter(name => /^part-\d+\.bin$/.test(name)).length : 0;
+};
+
+test('killed at any moment, again and again, it writes the same file', async () => {
+  const { text, ms } = await run('whole.h5');
+  const summary = { events, skipped: 4, cut: 0, outsideDomain: expect.any(Number), resumed: 0 };
+  expect(JSON.parse(text)).toEqual(summary);
+  const want = await readScores(at('whole.h5'));
+  expect([want.score.length, new Set(want.eventIds).size]).toEqual([events, events]);
+  let random = 4711;
+  const uniform = () => (random = (random * 1103515245 + 12345) % 2147483648) / 2147483648;
+  let [kills, before] = [0, 0];
+  for (let round = 0; round < 7; round++) {
+    const { killed, text: said } = await run('killed.h5', { kill: ms * (0.3 + 0.8 * uniform()) });
+    if (killed) {
+      kills += 1;
+      // a part that is there stays there, until all stand in the file
+      const now = parts('killed.h5');
+      if (!existsSync(at('killed.h5'))) expect(now).toBeGreaterThanOrEqual(before);
+      before = now;
+      continue;
+    }
+    expect(JSON.parse(said)).toMatchObject({ ...summary, resumed: before * 1000 });
+    expect(await readScores(at('killed.h5'))).toEqual(want);
+    expect(left('killed')).toEqual(['killed.h5']);
+    rmSync(at('killed.h5'));
+    before = 0;
+  }
+  expect(kills).toBeGreaterThan(1);
+  expect((await run('killed.h5')).text).toMatch(/^\{/);
+  expect(await readScores(at('killed.h5'))).toEqual(want);
+  expect(left('killed')).toEqual(['killed.h5']);
+});
+
+test.each([
+  ['the score file', 100, 30],
+  ['a part', 2, 0],
+])('where the disk has no room for %s, parts stay, nothing stands under the name, and it goes on', async (...row) => {
+  const [, blocks, kept] = row; // a limit on the size of files, in blocks of 512 bytes: a part takes 13 kB
+  const limited = await run('full.csv', { shell: `ulimit -f ${blocks};` });
+  expect(limited.text).toMatch(/^AnomalyClrError: \S*full\.csv\S*: [^\n]*\n$/);
+  expect(left('full')).toEqual(['full.csv.partial']);
+  expect(parts('full.csv')).toBe(kept);
+  expect(readdirSync(at('full.csv.partial')).filter(name => name.endsWith('.tmp'))).toEqual([]);
+  expect(JSON.parse((await run('full.csv')).text)).toMatchObject({ resumed: kept * 1000 });
+  expect(await readScores(at('full.csv'))).toEqual(await readScores(at('whole.h5')));
+  expect(readFileSync(at('full.csv'), 'latin1').split('\n')).toHaveLength(events + 2);
+  rmSync(at('full.csv'));
+});
