@@ -26,7 +26,7 @@ export async function checkTritonPlace(dir: string, name: string): Promise<void>
   const model = path.join(dir, name);
   if (!existsSync(dir)) return checkWritable(dir);
   if (!(await stat(dir)).isDirectory()) throw new AnomalyClrError(`${dir}: is a file, not a folder for models`);
-  await checkWritable(model);
+  await checkWritable(path.join(dir, `.${name}.new`)); // as what becomes the model is called at first
   if (!existsSync(model)) return;
   const config = path.join(model, 'config.pbtxt');
   if (!existsSync(config) || !(await readText(config)).startsWith(title))

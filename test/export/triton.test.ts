@@ -9,7 +9,7 @@ import { python } from '../support/python.js';
 
 const at = temporaryFolder();
 const card = (changes: object = {}) =>
-  ({ name: 'x', part: 'scorer', representation: { name: 'pool', size: 12 }, ...changes }) as Card;
+  ({ name: 'x', part: 'scorer', representation: { name: 'pool', size: 12 }, domain: {}, ...changes }) as Card;
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** Reads a configuration with the message that Triton itself reads it with, and prints it as JSON. */
