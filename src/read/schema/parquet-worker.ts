@@ -6,11 +6,14 @@ import type { LibraryProgram } from '../library-thread.js';
  */
 export const parquetProgram: LibraryProgram = {
   module: 'hyparquet',
-  also: ['hyparquet-compressors'],
+  also: [
+    'hyparquet-compressors',
+    ...['column', 'datapage', 'convert', 'plain', 'schema'].map(part => `hyparquet/src/${part}.js`),
+  ],
   limits: { maxOldGenerationSizeMb: 2048 },
   source: `
 const fs = require('node:fs');
-let handle, size, metadata, leaves, compressors;
+let handle, size, metadata, tree, leaves, compressors;
 
 const bytes = {
   get byteLength() { return size; },
@@ -61,50 +64,98 @@ const walk = (node, name, lists, found) => {
 const arrays = { bool: Uint8Array, int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array,
   int32: Int32Array, uint32: Uint32Array, int64: BigInt64Array, uint64: BigUint64Array, float16: Float32Array,
   float32: Float32Array, float64: Float64Array };
-const typed = (values, type) =>
-  values.includes(null)
-    ? Float64Array.from(values, (value) => (value === null ? NaN : Number(value)))
-    : arrays[type].from(values);
 
-const flatten = (value, out) => {
-  if (value === undefined) throw new Error('fewer values than it says');
-  if (typeof value === 'object' && value !== null) for (const one of value) flatten(one, out);
-  else out.push(value);
-};
-const concat = (parts, type) => {
-  if (parts.length === 1 && parts[0] instanceof arrays[type]) return parts[0].slice();
-  const all = [];
-  for (const part of parts) for (const value of part) {
+// numbers that come one after the other; from the first gap on as float64, where NaN is one
+class Growing {
+  constructor(type) {
+    this.values = new arrays[type](1024);
+    this.length = 0;
+  }
+  push(value) {
     if (value === undefined) throw new Error('fewer values than it says');
-    all.push(value);
+    if (this.length === this.values.length) this.move(this.values.constructor, this.length * 2);
+    if (value === null && this.values.constructor !== Float64Array) this.move(Float64Array, this.values.length);
+    this.values[this.length++] = value === null ? NaN : this.values.constructor === Float64Array ? Number(value) : value;
   }
-  return typed(all, type);
+  move(type, size) {
+    const { values } = this;
+    this.values = new type(size);
+    if (values.constructor === type) this.values.set(values);
+    else for (let i = 0; i < this.length; i++) this.values[i] = Number(values[i]);
+  }
+  done() {
+    return this.values.slice(0, this.length);
+  }
+}
+
+// Dremel's levels as lists: repetition 0 begins a row; an entry is there from definition level 'entry' on, and has a value
+// at the level 'full'
+const addPage = (out, { definitionLevels, repetitionLevels, values }, { entry, full, list }) => {
+  const count = repetitionLevels.length || definitionLevels?.length || values.length;
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const level = definitionLevels?.length ? definitionLevels[i] : full;
+    if (!repetitionLevels[i]) {
+      if (out.rows === out.maxRows) throw new Error('more rows than it says');
+      if (list) out.offsets[out.rows] = out.numbers.length;
+      out.rows += 1;
+    } else if (out.rows === 0) throw new Error('an entry before the first row');
+    if (level === full) out.numbers.push(values[at++]);
+    else if (!list || level >= entry) out.numbers.push(null);
+  }
 };
 
-const readLeaf = async (parquetRead, group, { path, type, list }) => {
-  const { columns, num_rows } = metadata.row_groups[group];
-  const rows = Number(num_rows);
-  const chunk = columns.filter((one) => one.meta_data?.path_in_schema.join('.') === path);
-  if (chunk.length !== 1) throw new Error('a row group without ' + path);
-  const parts = [];
-  const one = { ...metadata, num_rows, row_groups: [{ ...metadata.row_groups[group], columns: chunk }] };
-  if (rows > 0)
-    await parquetRead({ file: bytes, metadata: one, compressors, onPage: ({ columnData }) => parts.push(columnData) });
-  const flat = !path.includes('.') && !list;
-  const pages = [...new Set(parts)];
-  const got = pages.reduce((sum, page) => sum + page.length, 0);
-  if (got !== rows) throw new Error(path + ' has ' + got + ' rows of ' + rows);
-  if (flat) return { values: concat(pages, type) };
-  const values = [];
-  const offsets = new Int32Array(rows + 1);
-  let row = 0;
-  for (const page of pages) for (const value of page) {
-    flatten(value, values);
-    if (!list && values.length === row) values.push(null);
-    offsets[++row] = values.length;
+const maxValues = 2 ** 26;
+const checkPage = (header, left) => {
+  const { compressed_page_size: packed, uncompressed_page_size: unpacked } = header;
+  const count = (header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header)?.num_values ?? 0;
+  if (!(packed >= 0 && packed <= left)) throw new Error('a page of ' + packed + ' bytes in ' + left);
+  if (!(unpacked >= 0 && unpacked <= maxPageBytes)) throw new Error('a page of ' + unpacked + ' bytes');
+  if (!(count >= 0 && count <= maxValues)) throw new Error('a page of ' + count + ' values');
+};
+
+// pages by the library's parts: its rows are nested arrays, ten times the memory
+const readPages = ({ column, datapage, convert, plain }, bytes, decoder, levels, out) => {
+  const reader = { view: new DataView(bytes), offset: 0 };
+  let dictionary;
+  while (reader.offset < bytes.byteLength - 1 && out.rows <= out.maxRows) {
+    const header = column.parquetHeader(reader);
+    checkPage(header, bytes.byteLength - reader.offset);
+    const packed = new Uint8Array(bytes, reader.offset, header.compressed_page_size);
+    reader.offset += packed.length;
+    const unpack = () => datapage.decompressPage(packed, header.uncompressed_page_size, decoder.codec, decoder.compressors);
+    if (header.type === 'DICTIONARY_PAGE') {
+      const page = unpack();
+      const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+      const { num_values } = header.dictionary_page_header;
+      dictionary = convert.convert(plain.readPlain({ view, offset: 0 }, decoder.type, num_values, decoder.element.type_length), decoder);
+    } else if (header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2') {
+      const own = header.data_page_header ?? header.data_page_header_v2;
+      const { dataPage, ...rest } =
+        header.type === 'DATA_PAGE' ? datapage.readDataPage(unpack(), own, decoder) : datapage.readDataPageV2(packed, header, decoder);
+      addPage(out, { ...rest, values: convert.convertWithDictionary(dataPage, dictionary, own.encoding, decoder) }, levels);
+    }
   }
-  if (!list && values.length !== rows) throw new Error(path + ' has ' + values.length + ' values for ' + rows + ' rows');
-  return { values: typed(values, type), ...(list ? { offsets } : {}) };
+};
+
+const readLeaf = (parts, group, { path, type, list }) => {
+  const { columns, num_rows } = metadata.row_groups[group];
+  const maxRows = Number(num_rows);
+  const chunk = columns.filter((one) => one.meta_data?.path_in_schema.join('.') === path);
+  if (chunk.length !== 1 || chunk[0].file_path) throw new Error('a row group without ' + path);
+  const { meta_data: meta } = chunk[0];
+  const schemaPath = parts.schema.getTreePath(tree, meta.path_in_schema);
+  const decoder = { ...meta, pathInSchema: meta.path_in_schema, schemaPath, element: schemaPath.at(-1).element, compressors,
+    parsers: parts.convert.DEFAULT_PARSERS };
+  const steps = schemaPath.slice(1).map(({ element }) => element.repetition_type);
+  const defined = (count) => steps.slice(0, count).filter((step) => step !== 'REQUIRED').length;
+  const levels = { list, full: defined(steps.length), entry: defined(steps.indexOf('REPEATED') + 1) };
+  const out = { rows: 0, maxRows, numbers: new Growing(type), offsets: new Int32Array(list ? maxRows + 1 : 0) };
+  const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
+  if (maxRows > 0) readPages(parts, bytes.slice(start, start + Number(meta.total_compressed_size)), decoder, levels, out);
+  if (out.rows !== maxRows) throw new Error(path + ' has ' + out.rows + ' rows of ' + maxRows);
+  if (list) out.offsets[maxRows] = out.numbers.length;
+  return { values: out.numbers.done(), ...(list ? { offsets: out.offsets } : {}) };
 };
 
 const maxRows = 2 ** 25;
@@ -113,7 +164,8 @@ const open = async ({ parquetMetadataAsync, parquetSchema }, file) => {
   size = fs.fstatSync(handle).size;
   metadata = await parquetMetadataAsync(bytes, { geoparquet: false });
   leaves = [];
-  walk(parquetSchema(metadata), '', 0, leaves);
+  tree = parquetSchema(metadata);
+  walk(tree, '', 0, leaves);
   const groups = metadata.row_groups.map(({ num_rows }) => Number(num_rows));
   for (const rows of groups)
     if (!(rows >= 0 && rows <= maxRows)) throw new Error('a row group of ' + rows + ' rows, above ' + maxRows);
@@ -121,19 +173,19 @@ const open = async ({ parquetMetadataAsync, parquetSchema }, file) => {
 };
 const close = () => {
   if (handle !== undefined) fs.closeSync(handle);
-  handle = metadata = leaves = undefined;
+  handle = metadata = tree = leaves = undefined;
 };
 const work = async (library, { file, group, names }) => {
-  if (file !== undefined) return { value: await open(library, file) };
+  if (file !== undefined) return { value: await open(library.parquet, file) };
   if (names === undefined) return { value: close() };
   const value = {};
-  for (const name of names) value[name] = await readLeaf(library.parquetRead, group, leaves.find((one) => one.name === name));
+  for (const name of names) value[name] = readLeaf(library, group, leaves.find((one) => one.name === name));
   const transfer = Object.values(value).flatMap(({ values, offsets }) => (offsets ? [values.buffer, offsets.buffer] : [values.buffer]));
   return { value, transfer };
 };
-serve(work, (library, codecs) => {
+serve(work, (parquet, codecs, column, datapage, convert, plain, schema) => {
   compressors = guarded(codecs.compressors);
-  return library;
+  return { parquet, column, datapage, convert, plain, schema };
 });
 `,
 };
