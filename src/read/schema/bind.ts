@@ -33,15 +33,17 @@ export function bindSchema(schema: EventSchema, branches: readonly BranchInfo[],
     const branch = find(place);
     if (isList(branch, place))
       throw new AnomalyClrError(
-        `${where}: branch ${show(place.branch)} has a list per event; ${what} takes one number (schema ${show(schema.name)})`,
+        `${where}: branch ${show(place.branch)} has a list per event; ${what} (schema ${show(schema.name)})`,
       );
     return branch;
   };
   if (schema.id) {
-    const { name, type } = perRow(schema.id, 'id');
+    const { name, type } = perRow(schema.id, 'id takes one number');
     if (!/int/.test(type)) throw new AnomalyClrError(`${where}: branch ${show(name)} holds ${type}; id takes integers`);
   }
-  for (const cut of schema.cuts) perRow(cut, 'a cut on events');
+  for (const cut of schema.cuts)
+    if ('any' in cut) cut.any.forEach(find);
+    else perRow(cut, 'a cut on events takes one number, or stands in "any"');
   for (const rule of schema.objects) {
     const list = isList(find(rule.pt), rule.pt);
     for (const place of placesOf(rule))

@@ -1,4 +1,5 @@
-import type { Cut, Place } from './schema.js';
+import type { Part } from './align.js';
+import { type Cut, type EventCut, type Place, partsOf } from './schema.js';
 
 /** Whether a value passes; what is not a number passes no cut. */
 export function passes(cut: Cut, raw: number): boolean {
@@ -16,8 +17,22 @@ export function passes(cut: Cut, raw: number): boolean {
   );
 }
 
-/** A cut in words: `|Electron_eta| <= 2.5`. */
-export function describeCut(cut: Cut): string {
+/** Whether a row passes a cut on events: whether one of its parts does, of a list in one entry. */
+export function rowTest(cut: EventCut, partOf: (place: Place) => Part): (row: number) => boolean {
+  const tests = partsOf(cut).map(one => {
+    const { values, offsets } = partOf(one);
+    return (row: number): boolean => {
+      const [first, end] = offsets ? [offsets[row], offsets[row + 1]] : [row, row + 1];
+      for (let i = first; i < end; i++) if (passes(one, values[i])) return true;
+      return false;
+    };
+  });
+  return row => tests.some(test => test(row));
+}
+
+/** A cut in words: `|Electron_eta| <= 2.5`, `one of Electron_pt > 23, Muon_pt > 23`. */
+export function describeCut(cut: EventCut): string {
+  if ('any' in cut) return `one of ${cut.any.map(describeCut).join(', ')}`;
   const name = describePlace(cut);
   const parts = [
     ...(['min', 'above', 'max', 'below', 'equals', 'not'] as const).flatMap(condition =>

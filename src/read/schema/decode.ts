@@ -4,7 +4,7 @@ import { kinematicsProblem, pi32 } from '../limits.js';
 import { type Part, Slab } from './align.js';
 import { bindSchema } from './bind.js';
 import type { BranchInfo, Column } from './column-file.js';
-import { passes } from './cuts.js';
+import { passes, rowTest } from './cuts.js';
 import { SchemaCounts, type SchemaReport } from './report.js';
 import type { EventSchema, ObjectRule } from './schema.js';
 
@@ -62,14 +62,14 @@ export class SchemaDecoder {
   decode(columns: ReadonlyMap<string, Column>, from: number, rows: number): DecodedEvents {
     const { schema, counts } = this;
     const slab = new Slab(columns, this.known, rows);
-    const cuts = schema.cuts.map(cut => slab.part(cut).values);
+    const tests = schema.cuts.map(cut => rowTest(cut, place => slab.part(place)));
     const kinds = schema.objects.map(rule => entriesOf(slab, rule));
     const id = schema.id && slab.integers(schema.id);
     const builder = new EventBatchBuilder();
     const problems: BadEvent[] = [];
     counts.rows += rows;
     for (let r = 0; r < rows; r++) {
-      const failed = schema.cuts.findIndex((cut, c) => !passes(cut, cuts[c][r]));
+      const failed = tests.findIndex(test => !test(r));
       if (failed >= 0) {
         counts.cutRows[failed] += 1;
         continue;

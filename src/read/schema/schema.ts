@@ -41,7 +41,7 @@ const reference = z.preprocess(named, mapping(referenceShape));
 
 const level = z.union([z.number(), z.boolean()]).transform(Number);
 const conditions = ['min', 'max', 'above', 'below', 'equals', 'not', 'in', 'bits'] as const;
-const cut = mapping({
+const cutShape = {
   ...placeShape,
   abs: z.boolean().default(false),
   min: z.number().optional(),
@@ -57,11 +57,20 @@ const cut = mapping({
     .min(1)
     .max(2 ** 31 - 1)
     .optional(),
-}).refine(value => conditions.some(name => value[name] !== undefined), `a cut needs one of ${conditions.join(', ')}`);
-const cuts = z.preprocess(
-  value => (value === null || value === undefined || Array.isArray(value) ? (value ?? []) : [value]),
-  z.array(cut),
-);
+};
+const asks = (value: { readonly [C in (typeof conditions)[number]]?: unknown }): boolean =>
+  conditions.some(name => value[name] !== undefined);
+const needsOne = `a cut needs one of ${conditions.join(', ')}`;
+const cut = mapping(cutShape).refine(asks, needsOne);
+/** A cut on events, or several of which one has to hold. */
+const eventCut = mapping({ ...cutShape, branch: cutShape.branch.optional(), any: z.array(cut).min(1).optional() })
+  .refine(({ any, branch }) => (any === undefined) !== (branch === undefined), 'a cut needs "branch", or "any" alone')
+  .refine(value => asks(value) === (value.any === undefined), `${needsOne}; "any" has a list of cuts and nothing else`)
+  .transform(({ any, branch = '', ...conditions }): EventCut => (any ? { any } : { branch, ...conditions }));
+const listed = (value: unknown): unknown =>
+  value === null || value === undefined || Array.isArray(value) ? (value ?? []) : [value];
+const cuts = z.preprocess(listed, z.array(cut));
+const eventCuts = z.preprocess(listed, z.array(eventCut));
 
 const order = z.literal(['sort', 'check']);
 const metShape = { pt: reference, phi: reference, mask: place.optional(), where: cuts, minPt: z.number().optional() };
@@ -95,7 +104,7 @@ const eventSchema = mapping({
   unit: z.literal(['GeV', 'MeV']).default('GeV'),
   phi: z.literal(['within', 'wrap']).default('within'),
   order: order.default('sort'),
-  events: mapping({ where: cuts }).default({ where: [] }),
+  events: mapping({ where: eventCuts }).default({ where: [] }),
   objects: mapping(objectsShape)
     .refine(given => Object.values(given).some(one => one !== undefined), 'name one kind of object or more')
     .optional(),
@@ -116,6 +125,8 @@ const eventSchema = mapping({
 export type Place = z.output<typeof place>;
 export type Reference = z.output<typeof reference>;
 export type Cut = z.output<typeof cut>;
+/** A cut on a branch of one number a row, or several, also on lists, of which one has to hold for one entry. */
+export type EventCut = Cut | { readonly any: readonly Cut[] };
 export type ObjectKindName = keyof typeof objectsShape | 'constituent';
 
 /** How the objects of one kind are made. */
@@ -152,7 +163,7 @@ export interface EventSchema {
   /** `within`: phi lies within +-pi, or the event is bad; `wrap`: any phi is brought there. */
   readonly phi: 'within' | 'wrap';
   /** A row is an event where all of these hold. */
-  readonly cuts: readonly Cut[];
+  readonly cuts: readonly EventCut[];
   /** In the order of their codes. */
   readonly objects: readonly ObjectRule[];
 }
@@ -227,9 +238,14 @@ export function shippedSchemas(): string[] {
     .toSorted((a, b) => a.localeCompare(b));
 }
 
+/** The cuts of which one has to hold. */
+export function partsOf(cut: EventCut): readonly Cut[] {
+  return 'any' in cut ? cut.any : [cut];
+}
+
 /** Every branch that a schema names, each once. */
 export function branchesOf(schema: EventSchema): string[] {
-  const places: (Place | number | undefined)[] = [schema.id, ...schema.cuts];
+  const places: (Place | number | undefined)[] = [schema.id, ...schema.cuts.flatMap(partsOf)];
   for (const { pt, eta, phi, mask, where } of schema.objects) {
     places.push(mask, ...where);
     for (const one of [pt, eta, phi]) places.push(one, one?.times, one?.minus);

@@ -118,6 +118,24 @@ describe('rules', () => {
     expect([[...batch.rows], problems, report.cuts]).toEqual([[2], [], [{ cut: 'met >= 10 and <= 20', dropped: 2 }]]);
   });
 
+  test('of several cuts on events one has to hold, on a list for one of its entries', () => {
+    const events = {
+      where: [
+        {
+          any: [
+            { branch: 'pt', above: 23 },
+            { branch: 'met', above: 90 },
+          ],
+        },
+      ],
+    };
+    const columns = { ...jet([[5, 24], [23], [], [9], [50]]), met: flat(0, 0, 0, 91, 95) };
+    const { batch, report } = decode({ ...jets(), events }, columns, 5);
+    expect([...batch.rows]).toEqual([0, 3, 4]);
+    expect(report.cuts).toEqual([{ cut: 'one of pt > 23, met > 90', dropped: 2 }]);
+    expect(report.used.map(({ name }) => name)).toEqual(['pt', 'met', 'eta', 'phi']);
+  });
+
   test.each([
     ['abs', { abs: true, max: 2 }, [-3, -2, 2, 3], [-2, 2]],
     ['in', { in: [1, 4] }, [1, 2, 4], [1, 4]],
