@@ -16,7 +16,7 @@ export function summing({ edge = Infinity, print = 'one', onJudge = async (_even
       events: 1,
       ptScale: 1,
       multiplicity,
-      kinds: { met: kind, electron: kind, muon: kind, jet: kind } as EventScorer['domain']['kinds'],
+      kinds: { met: kind, electron: kind, muon: kind, jet: kind },
     },
     async judge({ count, offsets, pt }) {
       await onJudge(count);
