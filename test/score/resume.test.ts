@@ -20,7 +20,8 @@ beforeAll(async () => {
   await writeEventFile(data[3], 512, { firstId: 5000, bad: [511], shift: 2 });
 });
 afterEach(() => {
-  for (const name of readdirSync(at(''))) if (name.startsWith('out')) rmSync(at(name), { recursive: true, force: true });
+  for (const name of readdirSync(at('')))
+    if (name.startsWith('out')) rmSync(at(name), { recursive: true, force: true });
 });
 
 type Changes = Partial<ScoreRequest> & { readonly scorer?: Parameters<typeof summing>[0] };
