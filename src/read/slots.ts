@@ -2,19 +2,12 @@ import { AnomalyClrError } from '../errors.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { eventKindNames, Kind, layout } from '../events/objects.js';
 import type { BadEvent, DecodedEvents } from './event-file.js';
+import { kinematicsProblem, maxAbsEta, maxPt, phiSlack, pi32 } from './limits.js';
 
 const { slots } = layout;
 type EventKindName = (typeof eventKindNames)[number];
 /** Values in one padded event: 19 slots of pT [GeV], eta, phi [rad], class. */
 export const valuesPerEvent = slots * 4;
-
-/** No object can carry more than half of the collision's 13-14 TeV; twice that leaves room for every smearing. GeV. */
-const maxPt = 14000;
-const maxAbsEta = 10;
-/** Files rounded to few digits overshoot pi a little. rad. */
-const phiSlack = 1e-4;
-/** pi as float32 has it (9e-8 above pi), so that values already at the edge stay bit for bit. */
-const pi32 = Math.fround(Math.PI);
 
 const kindOfSlot: readonly EventKindName[] = Array.from({ length: slots }, (_, slot) => {
   const kind = eventKindNames.findLast(k => slot >= layout[k].firstSlot);
@@ -130,18 +123,10 @@ function decodeEvent(
 }
 
 function objectProblem(kind: EventKindName, pt: number, eta: number, phi: number, code: number): string | undefined {
-  if (!Number.isFinite(pt)) return `pT is ${pt}`;
-  if (!Number.isFinite(eta)) return `eta is ${eta}`;
-  if (!Number.isFinite(phi)) return `phi is ${phi}`;
+  if (![pt, eta, phi].every(Number.isFinite)) return kinematicsProblem(kind === 'met', pt, eta, phi);
   if (code === 0) return `class is 0 (empty), but pT, eta, phi are ${pt}, ${eta}, ${phi}`;
   if (code !== Kind[kind]) return `class is ${code}, expected ${Kind[kind]} or 0`;
-  if (kind === 'met' ? pt < 0 : Math.fround(pt) <= 0)
-    return `pT is ${pt} GeV, expected ${kind === 'met' ? '0 or more' : 'above 0'}`;
-  if (pt >= maxPt) return `pT is ${pt} GeV, expected below ${maxPt}`;
-  if (kind === 'met' && eta !== 0) return `eta is ${eta}, expected 0`;
-  if (Math.abs(eta) > maxAbsEta) return `eta is ${eta}, expected within ±${maxAbsEta}`;
-  if (Math.abs(phi) > Math.PI + phiSlack) return `phi is ${phi}, expected within ±pi`;
-  return undefined;
+  return kinematicsProblem(kind === 'met', pt, eta, phi);
 }
 
 /**
