@@ -147,8 +147,12 @@ describe('a file that holds no events is refused', () => {
     expect((await failure(countEvents(at('folder.h5')))).message).toMatch(/is a folder or a device/);
     writeFileSync(at('text.h5'), 'pt,eta,phi\n'.repeat(1000));
     expect((await failure(countEvents(at('text.h5')))).message).toMatch(/text\.h5: is not HDF5/);
-    writeFileSync(at('text.root'), 'root');
-    expect((await failure(countEvents(at('text.root')))).message).toMatch(/what can be read: HDF5 \(\.h5, \.hdf5\)/);
+    writeFileSync(at('text.dat'), 'text');
+    expect((await failure(countEvents(at('text.dat')))).message).toMatch(
+      /what can be read: HDF5 \(\.h5, \.hdf5\); ROOT/,
+    );
+    writeFileSync(at('text.npz'), 'text');
+    expect((await failure(countEvents(at('text.npz')))).message).toMatch(/text\.npz: is not NumPy/);
     writeFileSync(at('nothing.h5'), '');
     expect((await failure(countEvents(at('nothing.h5')))).message).toMatch(/is not HDF5/);
     writeFileSync(at('signature.h5'), Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'));
