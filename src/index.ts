@@ -20,6 +20,9 @@ export { Kind, kindNames, layout, type KindName } from './events/objects.js';
 export { dataKinds, type DataKind, type DataKindName } from './events/data-kinds.js';
 export { DomainBuilder, inDomain, outsideOf, type Domain } from './events/domain.js';
 export { countEvents, openEvents, readAll, readEvents, writeEvents, type OnBadEvent } from './read/index.js';
+export { expandFiles } from './read/file-list.js';
+export type { SchemaReport } from './read/schema/report.js';
+export { loadSchema, parseSchema, type EventSchema } from './read/schema/schema.js';
 export {
   openEngine,
   type AutoencoderModel,
