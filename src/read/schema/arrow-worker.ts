@@ -15,9 +15,8 @@ export const arrowProgram: LibraryProgram = {
 const fs = require('node:fs');
 let handle, size, head, batches, leaves;
 
-const readBytes = (at, length) => {
+const readBytes = (at, length, out = new Uint8Array(length)) => {
   if (!(at >= 0 && length >= 0 && at + length <= size)) throw new Error('bytes ' + at + ' to ' + (at + length) + ' of ' + size);
-  const out = new Uint8Array(length);
   for (let got = 0; got < length;) {
     const more = fs.readSync(handle, out, got, length - got, at + got);
     if (more === 0) throw new Error('the file became shorter');
@@ -38,7 +37,7 @@ const concat = (parts) => {
 
 const magic = 'ARROW1';
 const maxMetadata = 2 ** 26;
-const maxBody = 2 ** 31 - 2 ** 20;
+const maxBody = 2 ** 30;
 const end = new Uint8Array([255, 255, 255, 255, 0, 0, 0, 0]);
 
 // where each message lies: [at, length of metadata with its prefix, length of body]
@@ -58,7 +57,7 @@ const walkMessages = (arrow) => {
     const bodyLength = Number(message.bodyLength);
     const next = metadataAt + length + bodyLength;
     if (!(bodyLength >= 0 && next <= size)) throw new Error('it ends before its end');
-    if (bodyLength > maxBody) throw new Error('memory limit: a record batch of ' + bodyLength + ' bytes');
+    if (bodyLength > maxBody) throw new Error('memory limit: a record batch of ' + bodyLength + ' bytes, above ' + maxBody);
     messages.push({ at, length: next - at, message });
     at = next;
   }
@@ -157,7 +156,11 @@ const column = (data, parts, arrow) => {
 
 const readBatch = (arrow, group, names) => {
   const { at, length, rows } = batches[group];
-  const [batch] = [...arrow.RecordBatchReader.from(concat([head, readBytes(at, length), end]))];
+  const stream = new Uint8Array(head.length + length + end.length);
+  stream.set(head);
+  readBytes(at, length, stream.subarray(head.length, head.length + length));
+  stream.set(end, head.length + length);
+  const [batch] = [...arrow.RecordBatchReader.from(stream)];
   if (batch?.numRows !== rows) throw new Error('a record batch without its rows');
   const value = {};
   for (const name of names) {
