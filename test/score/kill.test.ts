@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../src/addon.js';
@@ -39,11 +39,18 @@ beforeAll(async () => {
 /** @param kill - after how long, ms; by SIGKILL, so that nothing is tidied up */
 function run(
   out: string,
-  { kill = Infinity, shell = '' } = {},
+  {
+    kill = Infinity,
+    shell = '',
+    who = {},
+  }: { kill?: number; shell?: string; who?: { uid?: number; gid?: number } } = {},
 ): Promise<{ killed: boolean; text: string; ms: number }> {
   const from = performance.now();
   const command = `${shell} exec "${process.execPath}" "${at('score.mjs')}" "${at(out)}"`;
-  const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('/bin/sh', ['-c', command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...who,
+  });
   let text = '';
   child.stdout.on('data', (some: Buffer) => (text += some.toString()));
   const timer = kill < Infinity ? setTimeout(() => child.kill('SIGKILL'), kill) : undefined;
@@ -106,4 +113,28 @@ test.each([
   expect(await readScores(at('full.csv'))).toEqual(await readScores(at('whole.h5')));
   expect(readFileSync(at('full.csv'), 'latin1').split('\n')).toHaveLength(events + 2);
   rmSync(at('full.csv'));
+});
+
+test('a folder that may not be written to is told in one line, and what is there stays', async () => {
+  // the superuser may write anywhere, and anybody else is nobody
+  const who = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  chmodSync(at(''), 0o755);
+  mkdirSync(at('locked'), { mode: 0o555 });
+  const refused = await run('locked/scores.h5', { who });
+  expect(refused.text).toMatch(/^AnomalyClrError: \S*locked\/scores\.h5: no permission to write it\n$/);
+  expect(readdirSync(at('locked'))).toEqual([]);
+  mkdirSync(at('shared'));
+  chmodSync(at('shared'), 0o777);
+  await run('shared/scores.csv', { shell: 'ulimit -f 100;', who });
+  const kept = parts('shared/scores.csv');
+  expect(kept).toBe(30);
+  rmSync(at('shared/scores.csv.partial/part-000007.bin'));
+  chmodSync(at('shared/scores.csv.partial'), 0o555);
+  const locked = await run('shared/scores.csv', { who });
+  expect(locked.text).toMatch(/^AnomalyClrError: \S*part-000007\.bin: no permission to write it\n$/);
+  expect(parts('shared/scores.csv')).toBe(29);
+  expect(readdirSync(at('shared'))).toEqual(['scores.csv.partial']);
+  chmodSync(at('shared/scores.csv.partial'), 0o777);
+  expect(JSON.parse((await run('shared/scores.csv')).text)).toMatchObject({ resumed: 29_000 });
+  expect(await readScores(at('shared/scores.csv'))).toEqual(await readScores(at('whole.h5')));
 });
