@@ -13,6 +13,7 @@ export const parquetProgram: LibraryProgram = {
   limits: { maxOldGenerationSizeMb: 2048 },
   source: `
 const fs = require('node:fs');
+const zlib = require('node:zlib');
 let handle, size, metadata, tree, leaves, compressors;
 
 const bytes = {
@@ -111,6 +112,9 @@ const checkPage = (header, left) => {
   const count = (header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header)?.num_values ?? 0;
   if (!(packed >= 0 && packed <= left)) throw new Error('a page of ' + packed + ' bytes in ' + left);
   if (!(unpacked >= 0 && unpacked <= maxPageBytes)) throw new Error('a page of ' + unpacked + ' bytes');
+  const { definition_levels_byte_length: definition, repetition_levels_byte_length: repetition } = header.data_page_header_v2 ?? {};
+  if (header.data_page_header_v2 && !(definition >= 0 && repetition >= 0 && definition + repetition <= packed))
+    throw new Error('a page without its levels');
   if (!(count >= 0 && count <= maxValues)) throw new Error('a page of ' + count + ' values');
 };
 
@@ -184,7 +188,12 @@ const work = async (library, { file, group, names }) => {
   return { value, transfer };
 };
 serve(work, (parquet, codecs, column, datapage, convert, plain, schema) => {
-  compressors = guarded(codecs.compressors);
+  const maxOutputLength = maxPageBytes;
+  compressors = guarded({
+    ...codecs.compressors,
+    GZIP: (input) => zlib.gunzipSync(input, { maxOutputLength }),
+    BROTLI: (input) => zlib.brotliDecompressSync(input, { maxOutputLength }),
+  });
   return { parquet, column, datapage, convert, plain, schema };
 });
 `,
