@@ -33,7 +33,7 @@ export function bindSchema(schema: EventSchema, branches: readonly BranchInfo[],
     const branch = find(place);
     if (isList(branch, place))
       throw new AnomalyClrError(
-        `${where}: branch ${show(place.branch)} has a list per event; ${what} (schema ${show(schema.name)})`,
+        `${where}: branch ${show(place.branch)} has a list per event; ${what}${which(branch)} (schema ${show(schema.name)})`,
       );
     return branch;
   };
@@ -49,10 +49,15 @@ export function bindSchema(schema: EventSchema, branches: readonly BranchInfo[],
     for (const place of placesOf(rule))
       if (isList(find(place), place) && !list)
         throw new AnomalyClrError(
-          `${where}: ${rule.kind}: branch ${show(place.branch)} has a list per event, and its pt ${show(rule.pt.branch)} one number (schema ${show(schema.name)})`,
+          `${where}: ${rule.kind}: branch ${show(place.branch)} has a list per event, and its pt ${show(rule.pt.branch)} one number${which(known.get(place.branch))} (schema ${show(schema.name)})`,
         );
   }
   return branchesOf(schema).flatMap(name => known.get(name) ?? []);
+}
+
+/** What to do where one number of several is meant. */
+function which(branch: BranchInfo | undefined): string {
+  return branch?.length !== undefined && branch.width === undefined ? ', which "column" picks' : '';
 }
 
 /** Whether a place has a list of numbers for each row, as told by its branch and column. */

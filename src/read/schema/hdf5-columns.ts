@@ -44,8 +44,9 @@ export async function openHdf5Columns(
 }
 
 function branchOf(name: string, info: DatasetInfo | undefined): BranchInfo {
-  if (info?.list && info.shape?.length === 1) return { name, type: info.type, list: true };
-  return arrayBranch(name, info?.type ?? 'other', info?.shape ?? []);
+  const type = info && info.type !== 'other' ? info.type : 'text, records or float16';
+  if (info?.list && info.shape?.length === 1) return { name, type, list: true };
+  return arrayBranch(name, type, info?.shape ?? []);
 }
 
 async function readColumn(file: string, reader: Hdf5Reader, name: string, from: number, to: number): Promise<Column> {
