@@ -30,6 +30,7 @@ class FeatureRow {
         scale_(T(1) / (log_ ? math::log1p(T(config.pt_scale)) : T(config.pt_scale))),
         eta_scale_(T(config.eta_scale)), phi_scale_(T(config.phi_scale)) {}
 
+  ACLR_HD int count() const { return count_; }
   ACLR_HD static bool has(const Object<T>& o) { return o.pt > T(0); }
   ACLR_HD void write(const Object<T>& o, T* x) const {
     *x++ = (log_ ? math::log1p(o.pt) : o.pt) * scale_;

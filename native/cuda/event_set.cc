@@ -137,8 +137,8 @@ void EventSet<R>::make_rows(const FeatureConfig& config, cudaStream_t stream) {
   row_event_.need(capacity_);
   row_offsets_.need(events + 1);
   const std::size_t scan_bytes = partial_bytes(2) + std::size_t(events + 1) * 2 * sizeof(std::int32_t);
-  featurise<R>({events, batch_, stride_, pt_.data(), eta_.data(), phi_.data(), kinds_.data(), objects_.data(), config,
-                capacity_, x_.data(), row_offsets_.data(), row_event_.data(), counts_.data(),
+  featurise<R>({events, batch_, stride_, pt_.data(), eta_.data(), phi_.data(), kinds_.data(), objects_.data(),
+                FeatureRow<R>(config), capacity_, x_.data(), row_offsets_.data(), row_event_.data(), counts_.data(),
                 {scan_.need(scan_bytes), scan_bytes}},
                stream);
   to_host(host_counts_.data(), counts_.data(), 1, stream);

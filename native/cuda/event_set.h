@@ -44,8 +44,8 @@ class EventSet {
 
   // Sends a batch and makes views first_view .. first_view + views - 1 of it, without a recipe the events themselves.
   // Returns before it is done; the caller's memory may go. Not to be called while the device still works on this set.
-  void prepare(const device::Batch& batch, const DeviceRecipe* recipe, int first_view, int views, const FeatureConfig& config,
-               cudaStream_t stream);
+  void prepare(const device::Batch& batch, const DeviceRecipe* recipe, int first_view, int views,
+               const FeatureConfig& config, cudaStream_t stream);
   // Rows of features made elsewhere, one set of tokens a view, in place of a batch.
   void prepare_rows(const device::Tokens* views, int count, int features, cudaStream_t stream);
 

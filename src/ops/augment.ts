@@ -11,8 +11,8 @@ import tf, { type Tensor3D } from './tf.js';
 const slotNumbers = 4;
 
 /**
- * Events as a tensor: [events, slots, 4] with pt [GeV], eta, phi [rad] and class (1 MET, 2 electron, 3 muon, 4 jet, 0 an
- * empty slot), padded to the event of most objects or to `slots`.
+ * Events as a tensor: [events, slots, 4] with pt [GeV], eta, phi [rad] and class (1 MET, 2 electron, 3 muon, 4 jet, 5
+ * constituent, 0 an empty slot), padded to the event of most objects or to `slots`.
  *
  * @throws AnomalyClrError where an event has more objects than `slots`
  */

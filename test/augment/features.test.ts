@@ -1,4 +1,4 @@
-import { loadAddon, type Columns, type EncoderConfig } from '../../src/addon.js';
+import { loadAddon, type Columns, type EncoderConfig, type TokenRows } from '../../src/addon.js';
 import { featureRows } from '../../src/augment/features.js';
 import { initialWeights } from '../../src/model/initialise.js';
 import { encoderLayout } from '../../src/model/layout.js';
@@ -30,6 +30,23 @@ const few: Columns = {
   kind: Uint8Array.of(1, 2, 4, 1),
   offsets: Int32Array.of(0, 0, 3, 4),
 };
+/** Rows by the formulas, in float64. */
+function formulas({ features, ptFeature, etaScale = 4, phiScale = Math.PI }: EncoderConfig): TokenRows {
+  const rows: number[] = [];
+  const ends = [0];
+  for (let e = 0; e + 1 < events.offsets.length; e++) {
+    for (let o = events.offsets[e]; o < events.offsets[e + 1]; o++) {
+      const [pt, eta, phi, kind] = [events.pt[o], events.eta[o], events.phi[o], events.kind[o]];
+      if (pt === 0) continue;
+      rows.push(ptFeature === 'log' ? Math.log1p(pt) / Math.log1p(30) : pt / 30, eta / etaScale);
+      rows.push(...(features === 8 ? [Math.sin(phi), Math.cos(phi)] : [phi / phiScale]));
+      rows.push(...[1, 2, 3, 4].map(one => (kind === one ? 1 : 0)));
+    }
+    ends.push(rows.length / features);
+  }
+  return { x: Float64Array.from(rows), offsets: Int32Array.from(ends) };
+}
+
 const ptFeatures = ['linear', 'log'] as const;
 const cases = ptFeatures.flatMap(ptFeature => scales.map(given => [ptFeature, given] as const));
 let events: Columns;
@@ -40,22 +57,10 @@ beforeAll(async () => {
 describe.each([7, 8] as const)('%i features', features => {
   test.each(cases)('%s pt, scales %j: rows follow the formulas', (ptFeature, given) => {
     const { x, offsets } = featureRows({ features, ptFeature, ptScale: 30, ...given }, events);
-    const { etaScale = 4, phiScale = Math.PI } = given;
-    const rows: number[] = [];
-    const ends = [0];
-    for (let e = 0; e + 1 < events.offsets.length; e++) {
-      for (let o = events.offsets[e]; o < events.offsets[e + 1]; o++) {
-        const [pt, eta, phi, kind] = [events.pt[o], events.eta[o], events.phi[o], events.kind[o]];
-        if (pt === 0) continue;
-        rows.push(ptFeature === 'log' ? Math.log1p(pt) / Math.log1p(30) : pt / 30, eta / etaScale);
-        rows.push(...(features === 8 ? [Math.sin(phi), Math.cos(phi)] : [phi / phiScale]));
-        rows.push(...[1, 2, 3, 4].map(one => (kind === one ? 1 : 0)));
-      }
-      ends.push(rows.length / features);
-    }
-    expect([...offsets]).toEqual(ends);
-    expect(x.length).toBe(rows.length);
-    const relative = x.map((value, i) => Math.abs(value - rows[i]) / Math.max(1, Math.abs(rows[i])));
+    const want = formulas({ ...base, ...given, features, ptFeature });
+    expect(offsets).toEqual(want.offsets);
+    expect(x.length).toBe(want.x.length);
+    const relative = x.map((value, i) => Math.abs(value - want.x[i]) / Math.max(1, Math.abs(want.x[i])));
     expect(Math.max(...relative)).toBeLessThan(3e-7);
   });
 
@@ -68,5 +73,14 @@ describe.each([7, 8] as const)('%i features', features => {
     trainer.dispose();
     expect(worst(got, want)).toBeLessThan(1e-6);
     expect(got).toEqual(want);
+  });
+
+  test.each(cases)('%s pt, scales %j: in float64 the addon follows the formulas', async (ptFeature, given) => {
+    const config: EncoderConfig = { ...base, ...given, features, ptFeature };
+    const trainer = new addon.Trainer({ ...config, ...trainerDefaults, precision: 'f64' });
+    trainer.setWeights({ weights: initialWeights(encoderLayout(config), 9, 'f64') });
+    const [got, want] = [await trainer.embed({ events }), await trainer.reps(formulas(config))];
+    trainer.dispose();
+    expect(worst(got, want)).toBeLessThan(1e-12);
   });
 });

@@ -3,7 +3,7 @@ import type { Columns } from '../../src/addon.js';
 import { augment, deltaPhi, step } from '../support/augment.js';
 import { drawnJets, jetAt, jetColumns, shapeOf } from '../support/jets.js';
 
-const jets = drawnJets(2000, 40, 11);
+const jets = drawnJets(1000, 40, 11);
 const count = jets.offsets.length - 1;
 
 async function viewOf(name: string, parameters: Record<string, number> = {}, of = jets): Promise<Columns> {

@@ -12,7 +12,7 @@ import { bytes, joined, sampleEvents } from './events.js';
 const addon = loadAddon();
 const ofJets = augmentationCatalogue.filter(({ data }) => data === 'jet');
 const ofEvents = augmentationCatalogue.filter(({ data }) => data === 'event');
-const jets = joined([edgeJets(), drawnJets(600, 64, 1), edgeJets()]);
+const jets = joined([edgeJets(), drawnJets(250, 64, 1), edgeJets()]);
 const none = jetColumns([]);
 
 /** The view by the addon and by TypeScript, which must be equal to the bit. */

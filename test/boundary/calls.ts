@@ -31,7 +31,7 @@ const recipeFields: Record<string, Field> = {
   '1.0.weight': number(1e-12, 1e12),
   '1.0.steps': steps,
   '1.0.steps.0': object,
-  '1.0.steps.0.augmentation': whole(0, 9),
+  '1.0.steps.0.augmentation': whole(0, 16),
   '1.0.steps.0.parameters': array(Float64Array),
   '2.0.steps.0.parameters': array(Float64Array, 'exact'),
 };
@@ -49,8 +49,8 @@ const optimiserFields: Record<string, Field> = {
 };
 
 const encoderFields: Record<string, Field> = {
-  features: whole(7, 8), ptFeature: text, ptScale: number(1e-9, 1e9), mask: text, width: whole(1, 4096),
-  heads: whole(1, 4096), layers: whole(0, 64), feedForward: whole(1, 4096), output: whole(1, 4096),
+  features: whole(7, 8), ptFeature: text, ptScale: number(1e-9, 1e9), etaScale: number(1e-6, 1e6, true),
+  phiScale: number(1e-6, 1e6, true), mask: text, width: whole(1, 4096), heads: whole(1, 4096), layers: whole(0, 64), feedForward: whole(1, 4096), output: whole(1, 4096),
   headLayers: whole(0, 16), headNorm: flag, dropout: number(0, 0.99),
 }; // prettier-ignore
 const autoencoderFields: Record<string, Field> = {

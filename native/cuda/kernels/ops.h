@@ -346,7 +346,7 @@ struct Featurise {
   int events, batch, stride;
   const R *pt, *eta, *phi;
   const std::int32_t *kind, *objects;
-  FeatureConfig config;
+  FeatureRow<R> row;
   int capacity;           // rows of x and event
   R* x;                   // [capacity, features]
   std::int32_t *offsets, *event;  // [events + 1], [capacity]

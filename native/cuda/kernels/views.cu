@@ -160,12 +160,12 @@ __device__ inline int tokens_before(const Featurise<R>& a, const TokenCounts* pa
   return total;
 }
 
+// Three blocks: for more of them the compiler spills.
 template <class R>
-__global__ void __launch_bounds__(kRowThreads) rows_kernel(const Featurise<R> a, const TokenCounts* partial) {
+__global__ void __launch_bounds__(kRowThreads, 3) rows_kernel(const Featurise<R> a, const TokenCounts* partial) {
   __shared__ int of_warp[kRowWarps];
   const Chunk chunk(a.events);
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  const FeatureRow<R> row(a.config);
   int before = tokens_before(a, partial, of_warp);
   for (int first = chunk.first; first < chunk.last; first += kRowThreads) {
     const int mine = first + static_cast<int>(threadIdx.x);
@@ -184,7 +184,7 @@ __global__ void __launch_bounds__(kRowThreads) rows_kernel(const Featurise<R> a,
         at += __popc(rows);
         if (!(rows >> lane & 1) || r >= a.capacity) continue;
         const std::ptrdiff_t o = std::ptrdiff_t{e} * a.stride + place + lane;
-        row.write({a.pt[o], a.eta[o], a.phi[o], static_cast<Kind>(a.kind[o])}, a.x + std::ptrdiff_t{r} * a.config.count);
+        a.row.write({a.pt[o], a.eta[o], a.phi[o], static_cast<Kind>(a.kind[o])}, a.x + std::ptrdiff_t{r} * a.row.count());
         a.event[r] = e;
       }
     }

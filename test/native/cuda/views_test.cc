@@ -223,7 +223,7 @@ Rows<T> device_rows(const FeatureConfig& config, Objects<T>& objects, int batch,
   const std::size_t bytes = partial_bytes(2);
   DeviceArray<unsigned char> scratch(bytes);
   featurise<T>({objects.events, batch, objects.stride, objects.pt, objects.eta, objects.phi, objects.kind, objects.count,
-                config, capacity, x, offsets, event, counts,
+                FeatureRow<T>(config), capacity, x, offsets, event, counts,
                 {scratch.data(), bytes}},
                nullptr);
   if (pad) pad_rows<T>(capacity, config.count, counts, x, event, nullptr);
