@@ -8,6 +8,16 @@ export const pi32 = Math.fround(Math.PI);
 
 /** What is wrong with an object's numbers, or undefined. pt in GeV. */
 export function kinematicsProblem(met: boolean, pt: number, eta: number, phi: number): string | undefined {
+  const fine =
+    pt < maxPt &&
+    (met ? pt >= 0 && eta === 0 : Math.fround(pt) > 0) &&
+    Math.abs(eta) <= maxAbsEta &&
+    Math.abs(phi) <= Math.PI + phiSlack;
+  return fine ? undefined : explain(met, pt, eta, phi);
+}
+
+/** In a function of its own: V8 would make text of pt, which several messages share, before it knows that one is needed. */
+function explain(met: boolean, pt: number, eta: number, phi: number): string | undefined {
   if (!Number.isFinite(pt)) return `pT is ${pt}`;
   if (!Number.isFinite(eta)) return `eta is ${eta}`;
   if (!Number.isFinite(phi)) return `phi is ${phi}`;

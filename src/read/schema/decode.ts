@@ -6,7 +6,7 @@ import { bindSchema } from './bind.js';
 import type { BranchInfo, Column } from './column-file.js';
 import { passes, rowTest } from './cuts.js';
 import { SchemaCounts, type SchemaReport } from './report.js';
-import type { EventSchema, ObjectRule } from './schema.js';
+import type { Cut, EventSchema, ObjectRule } from './schema.js';
 
 /** The numbers of one kind over a slab, a value per entry of its lists. */
 interface Entries {
@@ -20,13 +20,6 @@ interface Entries {
   readonly cuts: readonly ArrayLike<number>[];
 }
 
-/** The objects of one kind in one event: pT in GeV, as float32 has it. */
-interface Collected {
-  readonly pts: number[];
-  readonly etas: number[];
-  readonly phis: number[];
-}
-
 /** Makes events of columns by a schema, and counts what it leaves out. */
 export class SchemaDecoder {
   /** Branches to read. */
@@ -34,6 +27,10 @@ export class SchemaDecoder {
   private readonly counts: SchemaCounts;
   private readonly known: ReadonlyMap<string, BranchInfo>;
   private readonly scale: number;
+  /** The objects collected last, of one kind in one event; pT in GeV, as float32 has it. */
+  private readonly pts: number[] = [];
+  private readonly etas: number[] = [];
+  private readonly phis: number[] = [];
 
   /**
    * @param where - the file, and in it the tree or group, for messages.
@@ -90,25 +87,21 @@ export class SchemaDecoder {
 
   /** Adds the objects of row `r`; what is wrong with them, or undefined. */
   private addEvent(kinds: readonly Entries[], r: number, builder: EventBatchBuilder): string | undefined {
+    const { pts, etas, phis } = this;
     this.counts.startEvent();
     let reordered = false;
-    for (const [k, entries] of kinds.entries()) {
+    for (let k = 0; k < kinds.length; k++) {
       const counts = this.counts.event[k];
-      const { rule } = entries;
-      const { most, order, code, where } = rule;
-      const collected = this.collect(entries, counts, r);
-      if (typeof collected === 'string') return collected;
-      const { pts, etas, phis } = collected;
-      const rise = pts.findIndex((pt, i) => pt > pts[i - 1]);
-      if (rise >= 0 && order === 'check')
-        return `${rule.kind}: pT is ${pts[rise]} GeV, above the ${pts[rise - 1]} GeV before it; pT must fall, or say "order: sort"`;
-      const index = rise < 0 ? undefined : pts.map((_, i) => i).sort((a, b) => pts[b] - pts[a]);
-      reordered ||= rise >= 0;
+      const { most, order, code, where, kind } = kinds[k].rule;
+      const problem = this.collect(kinds[k], counts, r);
+      if (problem !== undefined) return problem;
+      const rise = firstRise(pts);
+      if (rise > 0 && order === 'check')
+        return `${kind}: pT is ${pts[rise]} GeV, above the ${pts[rise - 1]} GeV before it; pT must fall, or say "order: sort"`;
+      if (rise > 0) this.sort(rise);
+      reordered ||= rise > 0;
       const kept = Math.min(most, pts.length);
-      for (let i = 0; i < kept; i++) {
-        const o = index ? index[i] : i;
-        builder.addObject(pts[o], etas[o], phis[o], code);
-      }
+      for (let o = 0; o < kept; o++) builder.addObject(pts[o], etas[o], phis[o], code);
       counts[where.length + 2] += pts.length - kept;
       counts[where.length + 3] += kept;
     }
@@ -117,21 +110,23 @@ export class SchemaDecoder {
   }
 
   /** Collects the objects of one kind in row `r` that pass its cuts, checked, or says what is wrong with one. */
-  private collect(entries: Entries, counts: Float64Array, r: number): Collected | string {
+  private collect(entries: Entries, counts: Float64Array, r: number): string | undefined {
     const { rule, list, pt, eta, phi, mask, cuts } = entries;
-    const { where, minPt, maxAbsEta } = rule;
-    const met = rule.kind === 'met';
+    const { where, minPt, maxAbsEta, kind } = rule;
+    const { pts, etas, phis, scale } = this;
+    const met = kind === 'met';
     const wraps = this.schema.phi === 'wrap' || rule.phi.minus !== undefined;
-    const [first, end] = list.offsets ? [list.offsets[r], list.offsets[r + 1]] : [r, r + 1];
-    const [pts, etas, phis]: number[][] = [[], [], []];
+    const first = list.offsets ? list.offsets[r] : r;
+    const end = list.offsets ? list.offsets[r + 1] : r + 1;
+    pts.length = etas.length = phis.length = 0;
     for (let i = first; i < end; i++) {
       if (mask ? mask[i] === 0 : !met && pt[i] === 0 && phi[i] === 0 && eta?.[i] === 0) continue;
-      const failed = where.findIndex((cut, c) => !passes(cut, cuts[c][i]));
+      const failed = firstFailed(where, cuts, i);
       if (failed >= 0) {
         counts[failed] += 1;
         continue;
       }
-      const momentum = pt[i] / this.scale;
+      const momentum = pt[i] / scale;
       const eta0 = eta ? eta[i] : 0;
       const finite = Number.isFinite(momentum) && Number.isFinite(eta0);
       if (finite && minPt !== undefined && momentum < minPt) counts[where.length] += 1;
@@ -139,14 +134,43 @@ export class SchemaDecoder {
       else {
         const phi0 = wraps ? wrap(phi[i]) : phi[i];
         const problem = kinematicsProblem(met, momentum, eta0, phi0);
-        if (problem !== undefined) return `${rule.kind} ${i - first}: ${problem}`;
+        if (problem !== undefined) return `${kind} ${i - first}: ${problem}`;
         pts.push(Math.fround(momentum));
         etas.push(eta0);
         phis.push(phi0 > pi32 ? pi32 : phi0 < -pi32 ? -pi32 : phi0);
       }
     }
-    return { pts, etas, phis };
+    return undefined;
   }
+
+  /** Brings the objects into falling pT, equal ones in their order; those before `from` are. By insertion: lists are short. */
+  private sort(from: number): void {
+    const { pts, etas, phis } = this;
+    for (let i = from; i < pts.length; i++) {
+      const [pt, eta, phi] = [pts[i], etas[i], phis[i]];
+      let o = i;
+      for (; o > 0 && pts[o - 1] < pt; o--) {
+        pts[o] = pts[o - 1];
+        etas[o] = etas[o - 1];
+        phis[o] = phis[o - 1];
+      }
+      pts[o] = pt;
+      etas[o] = eta;
+      phis[o] = phi;
+    }
+  }
+}
+
+/** Index of the first number above the one before it; 0 if none. */
+function firstRise(values: readonly number[]): number {
+  for (let i = 1; i < values.length; i++) if (values[i] > values[i - 1]) return i;
+  return 0;
+}
+
+/** Index of the first cut that entry `i` fails; -1 if none. */
+function firstFailed(cuts: readonly Cut[], values: readonly ArrayLike<number>[], i: number): number {
+  for (let c = 0; c < cuts.length; c++) if (!passes(cuts[c], values[c][i])) return c;
+  return -1;
 }
 
 function entriesOf(slab: Slab, rule: ObjectRule): Entries {
