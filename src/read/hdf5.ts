@@ -69,7 +69,9 @@ function checkParticles(file: string, reader: Hdf5Reader): DatasetInfo & { shape
   const info = reader.dataset('Particles');
   if (!info) {
     const has = reader.names.slice(0, 10).map(show).join(', ') || 'nothing';
-    throw new AnomalyClrError(`${file}: no dataset Particles (at its top: ${has}); give a file in the ADC2021 layout, or say by --schema what is in it`);
+    throw new AnomalyClrError(
+      `${file}: no dataset Particles (at its top: ${has}); give a file in the ADC2021 layout, or say by --schema what is in it`,
+    );
   }
   const { shape, type } = info;
   if (shape?.length !== 3 || shape[1] !== layout.slots || shape[2] !== 4)
