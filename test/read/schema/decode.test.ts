@@ -60,6 +60,14 @@ describe('rules', () => {
     expect(report.reordered).toBe(1);
   });
 
+  test('long lists fall as short ones do', () => {
+    const pt = Array.from({ length: 500 }, (_, i) => 1 + ((i * 37) % 100));
+    const { batch } = decode(jets({ most: 10 }), jet([pt], [pt.map((_, i) => i / 1000)]), 1);
+    const order = pt.map((_, i) => i).toSorted((a, b) => pt[b] - pt[a] || a - b);
+    expect([...batch.pt]).toEqual(order.slice(0, 10).map(i => pt[i]));
+    expect([...batch.eta]).toEqual(order.slice(0, 10).map(i => Math.fround(i / 1000)));
+  });
+
   test('"order: check" refuses an event that does not fall', () => {
     const { batch, problems } = decode(
       { ...jets(), order: 'check' },
