@@ -7,6 +7,7 @@ import { range, take, type EventBatch } from '../events/event-batch.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { Domain } from '../events/domain.js';
 import { countEvents, hashOf, readEvents, type Reading } from '../read/index.js';
+import { schemaHash } from '../read/cache/fingerprint.js';
 import { Split } from '../train/split.js';
 
 const batchEvents = 8192;
@@ -77,7 +78,7 @@ const splitOptionsSchema = z.looseObject({
  */
 export async function heldBackBackground(
   settings: unknown,
-  { files }: Pick<RunProvenance, 'files'>,
+  { files, schema = '' }: Pick<RunProvenance, 'files' | 'schema'>,
   how: Omit<Reading, 'onBadEvent'> = {},
 ): Promise<BackgroundSource | { readonly reason: string }> {
   const { onBadEvent, memory, ...split } = splitOptionsSchema.parse(settings);
@@ -87,6 +88,7 @@ export async function heldBackBackground(
   const rule = new Split(count, split);
   if (rule.validation === 0) return { reason: 'the training held no events back' };
   if (memory === undefined) return { reason: 'the run is of an earlier version, which held other events back' };
+  if (schemaHash(how.schema) !== schema) return { reason: "the training's schema has changed since" };
   for (const { file, sha256: before } of used) {
     const name = path.basename(file);
     if (!existsSync(file)) return { reason: `the training's file ${name} is not where it was` };

@@ -31,6 +31,8 @@ export const provenanceSchema = z.object({
   machine: z.string(),
   started: z.string(),
   files: z.array(z.object({ file: z.string(), events: z.number(), sha256: z.string() })),
+  /** SHA-256 of the schema that they were read by; missing without one. */
+  schema: z.string().optional(),
   skipped: z.number(),
   /** Filled in when the run is done. */
   trainingSeconds: z.number().optional(),
@@ -83,6 +85,10 @@ export async function beginRun(
           `${file.file}: has changed since ${folder} was begun; a run cannot be resumed on other data`,
         );
     });
+    if (before.schema !== provenance.schema)
+      throw new AnomalyClrError(
+        `${show(plain['schema'])}: this schema has changed since ${folder} was begun; a run cannot be resumed on other events`,
+      );
     return existsSync(files.report);
   }
   await mkdir(files.checkpoint, { recursive: true }).catch((e: unknown) =>

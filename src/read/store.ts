@@ -1,6 +1,7 @@
 import { AnomalyClrError } from '../errors.js';
 import type { DataKindName } from '../events/data-kinds.js';
 import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch.js';
+import { schemaHash } from './cache/fingerprint.js';
 import type { EventFile } from './event-file.js';
 import { hashOf, openEvents, type Reading, readEvents } from './index.js';
 
@@ -26,6 +27,8 @@ export interface EventStore {
   /** Place of the first event of each stretch, and at the end `count`. [stretches + 1] */
   readonly first: Int32Array;
   readonly files: readonly SourceFile[];
+  /** SHA-256 of the schema that they were read by; empty without one. */
+  readonly schema: string;
   /** Bad events left out. */
   readonly skipped: number;
   /** What all events take as an EventBatch. */
@@ -86,7 +89,8 @@ export async function openStore(files: readonly string[], options: StoreOptions)
       }
     sources.push({ file, events: count - before, sha256: await hashOf(file, reading) });
   }
-  const about = { count, dataKind, first: Int32Array.from(first), files: sources, skipped, bytes };
+  const schema = schemaHash(reading.schema);
+  const about = { count, dataKind, first: Int32Array.from(first), files: sources, schema, skipped, bytes };
   const whole = kept?.build();
   return whole ? wholeStore(whole, about) : { ...about, whole: undefined, ...reader(stretches, about.first, reading) };
 }
@@ -95,7 +99,15 @@ export async function openStore(files: readonly string[], options: StoreOptions)
 export function storeOf(batch: EventBatch, dataKind: DataKindName = 'event'): EventStore {
   const stretches = Math.ceil(batch.count / stretchRows);
   const first = Int32Array.from({ length: stretches + 1 }, (_, s) => Math.min(batch.count, s * stretchRows));
-  return wholeStore(batch, { dataKind, files: [], skipped: 0, count: batch.count, first, bytes: bytesOf(batch) });
+  return wholeStore(batch, {
+    dataKind,
+    files: [],
+    schema: '',
+    skipped: 0,
+    count: batch.count,
+    first,
+    bytes: bytesOf(batch),
+  });
 }
 
 function wholeStore(whole: EventBatch, about: Omit<EventStore, 'whole' | 'read' | 'close'>): EventStore {

@@ -146,7 +146,7 @@ function threadsOf({ threads }: TrainOptions, { localRanks = 1 }: Launch): numbe
 function commonGround(
   options: TrainOptions,
   engine: Engine,
-  { files, count }: EventStore,
+  { files, count, schema }: EventStore,
   version: string,
 ): Record<string, unknown> {
   const config = Object.entries(toConfig<'train'>(options)).filter(
@@ -157,6 +157,7 @@ function commonGround(
     engine: engine.describe().split(', ', 2).join(', '),
     ...Object.fromEntries(config),
     files: files.map(({ sha256 }) => sha256),
+    schema,
     events: count,
   };
 }
@@ -217,6 +218,7 @@ class Run {
       machine: os.cpus()[0]?.model ?? os.arch(),
       started: new Date().toISOString(),
       files: [...store.files],
+      ...(store.schema === '' ? {} : { schema: store.schema }),
       skipped: store.skipped,
     };
     const begun = ranks.first && (await beginRun(files.folder, options.resume, toConfig<'train'>(options), provenance));

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../../src/addon.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
@@ -51,6 +51,19 @@ test('a run trained and applied on it is the run of the same events in HDF5', as
   expect(fromRoot.score).toEqual(fromHdf5.score);
   expect(fromRoot.inDomain).toEqual(fromHdf5.inDomain);
   expect(fromRoot.eventIds?.[399]).toBe(2n ** 53n + 799n);
+});
+
+test('a run is not resumed with a schema that has changed', async () => {
+  const text = readFileSync(path.join(packageRoot(), 'schemas', 'nanoaod.yaml'), 'utf8');
+  writeFileSync(at('own.yaml'), text);
+  const train = ['train', ...tiny, '--epochs', '1', '--no-comparators', '--background', example];
+  const own = [...train, '--schema', at('own.yaml'), '--out', at('own')];
+  expect(await anomalyclr(...own)).toMatchObject({ code: 0, stderr: '' });
+  expect(await anomalyclr(...own, '--resume')).toMatchObject({ code: 0, stderr: '' });
+  writeFileSync(at('own.yaml'), text.replace('most: 10', 'most: 9'));
+  const { code, stderr } = await anomalyclr(...own, '--resume');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/own\.yaml": this schema has changed since .*; a run cannot be resumed on other events\n$/);
 });
 
 test('without a schema it is refused in one line that names the option', async () => {

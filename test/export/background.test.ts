@@ -53,6 +53,9 @@ test('without them there is a reason that names the file by its base name', asyn
     reason: 'the run is of an earlier version, which held other events back',
   });
   const gone = { files: [{ ...provenance.files[0], file: at('gone.h5') }] };
+  expect(await heldBackBackground(settings, { ...provenance, schema: 'another' })).toEqual({
+    reason: "the training's schema has changed since",
+  });
   expect(await heldBackBackground(settings, gone)).toEqual({
     reason: "the training's file gone.h5 is not where it was",
   });
