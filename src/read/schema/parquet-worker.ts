@@ -78,6 +78,20 @@ class Growing {
     if (value === null && this.values.constructor !== Float64Array) this.move(Float64Array, this.values.length);
     this.values[this.length++] = value === null ? NaN : this.values.constructor === Float64Array ? Number(value) : value;
   }
+  append(values, count) {
+    const end = this.length + count;
+    if (end > this.values.length) this.move(this.values.constructor, Math.max(end, this.length * 2));
+    if (values.constructor === this.values.constructor) this.values.set(values.subarray(0, count), this.length);
+    else {
+      const { values: own, length } = this;
+      const asNumber = own.constructor === Float64Array;
+      for (let i = 0; i < count; i++) {
+        if (values[i] === undefined) throw new Error('fewer values than it says');
+        own[length + i] = asNumber ? Number(values[i]) : values[i];
+      }
+    }
+    this.length = end;
+  }
   move(type, size) {
     const { values } = this;
     this.values = new type(size);
@@ -93,16 +107,26 @@ class Growing {
 // at the level 'full'
 const addPage = (out, { definitionLevels, repetitionLevels, values }, { entry, full, list }) => {
   const count = repetitionLevels.length || definitionLevels?.length || values.length;
-  let at = 0;
+  const levels = definitionLevels?.length ? definitionLevels : undefined;
+  const start = out.numbers.length;
+  let end = start;
+  let gaps = 0;
   for (let i = 0; i < count; i++) {
-    const level = definitionLevels?.length ? definitionLevels[i] : full;
+    const level = levels ? levels[i] : full;
     if (!repetitionLevels[i]) {
       if (out.rows === out.maxRows) throw new Error('more rows than it says');
-      if (list) out.offsets[out.rows] = out.numbers.length;
+      if (list) out.offsets[out.rows] = end;
       out.rows += 1;
     } else if (out.rows === 0) throw new Error('an entry before the first row');
-    if (level === full) out.numbers.push(values[at++]);
-    else if (!list || level >= entry) out.numbers.push(null);
+    if (list && level < entry) continue;
+    end += 1;
+    if (level !== full) gaps += 1;
+  }
+  if (end - start - gaps > values.length) throw new Error('fewer values than it says');
+  if (gaps === 0) return out.numbers.append(values, end - start);
+  for (let i = 0, at = 0; i < count; i++) {
+    if (levels[i] === full) out.numbers.push(values[at++]);
+    else if (!list || levels[i] >= entry) out.numbers.push(null);
   }
 };
 
