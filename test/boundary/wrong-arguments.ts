@@ -418,7 +418,7 @@ export const scenarios: Scenarios = {
       });
       if (name !== 'adam') assert.deepEqual(await call.run(shared), want, name);
       assert.deepEqual(await call.run(within), want, name);
-      if (name === 'group.gather') continue; // to hand in nothing is right
+      if (['group.gather', 'mappedFile.bytes'].includes(name)) continue; // nothing is right to hand in, or no array
       await refused(`${name}: detached arrays`, () => call.run(remade((a: any) => detached(a.slice()))));
     }
   },

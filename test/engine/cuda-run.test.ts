@@ -40,7 +40,10 @@ describeOnCuda('--device cuda', () => {
     const stop = new AbortController();
     const watch = {
       signal: stop.signal,
-      progress: () => ({ update: (events: number) => events >= 48 * 3 && stop.abort(), stop: () => {} }),
+      progress: ({ label }: { label: string }) => ({
+        update: (events: number) => label.startsWith('encoder') && events >= 48 * 3 && stop.abort(),
+        stop: () => {},
+      }),
     };
     const stopped = train(parseOptions('train', { ...options, out: at('stopped') }), '0', watch);
     await expect(stopped).rejects.toThrow('stopped after step 3; the same command with --resume goes on');
