@@ -54,7 +54,10 @@ export const model = required({
 });
 export const runFolder = required({ group: 'Input and output', argument: 'folder', help: 'folder of a trained run' });
 export const bundleFile = required({ group: 'Input and output', argument: 'file', help: 'ONNX file of a bundle' });
-export const background = files({ group: 'Input and output', help: 'event files of Standard Model background, globs, @lists' });
+export const background = files({
+  group: 'Input and output',
+  help: 'event files of Standard Model background, globs, @lists',
+});
 
 export const run = {
   seeds: whole({

@@ -128,30 +128,45 @@ export function range(batch: EventBatch, from: number, to: number): EventBatch {
 }
 
 /** The objects of a ragged set of events, as EventBatch has them. */
-type Objects = Pick<EventBatch, 'offsets' | 'pt' | 'eta' | 'phi' | 'kind'>;
+export type Objects = Pick<EventBatch, 'offsets' | 'pt' | 'eta' | 'phi' | 'kind'>;
 
-/** The events at positions `index`, in that order, their objects alone. */
-export function takeObjects(events: Objects, index: ArrayLike<number>): Objects {
-  const count = events.offsets.length - 1;
-  const offsets = new Int32Array(index.length + 1);
-  for (let k = 0; k < index.length; k++) {
-    const e = index[k];
-    if (!(e >= 0 && e < count)) throw new AnomalyClrError(`event ${e} of a batch of ${count}`);
-    offsets[k + 1] = offsets[k] + events.offsets[e + 1] - events.offsets[e];
-  }
-  const objects = offsets[index.length];
-  const out = {
-    offsets,
+/** Columns for so many objects. */
+export function objectColumns(objects: number): Omit<Objects, 'offsets'> {
+  return {
     pt: new Float32Array(objects),
     eta: new Float32Array(objects),
     phi: new Float32Array(objects),
     kind: new Uint8Array(objects),
   };
+}
+
+/** The objects of event `index[k]` of `from(k)`, for every k. */
+export function collectObjects(from: (k: number) => Objects, index: ArrayLike<number>): Objects {
+  const offsets = new Int32Array(index.length + 1);
   for (let k = 0; k < index.length; k++) {
-    const [from, to] = [events.offsets[index[k]], events.offsets[index[k] + 1]];
-    for (const c of ['pt', 'eta', 'phi', 'kind'] as const) out[c].set(events[c].subarray(from, to), offsets[k]);
+    const { offsets: own } = from(k);
+    offsets[k + 1] = offsets[k] + own[index[k] + 1] - own[index[k]];
   }
-  return out;
+  const { pt, eta, phi, kind } = objectColumns(offsets[index.length]);
+  for (let k = 0; k < index.length; k++) {
+    const events = from(k);
+    // so few objects are copied sooner one by one than by `set`
+    for (let to = offsets[k], o = events.offsets[index[k]]; to < offsets[k + 1]; to++, o++) {
+      pt[to] = events.pt[o];
+      eta[to] = events.eta[o];
+      phi[to] = events.phi[o];
+      kind[to] = events.kind[o];
+    }
+  }
+  return { offsets, pt, eta, phi, kind };
+}
+
+/** The events at positions `index`, in that order, their objects alone. */
+export function takeObjects(events: Objects, index: ArrayLike<number>): Objects {
+  const count = events.offsets.length - 1;
+  for (let k = 0; k < index.length; k++)
+    if (!(index[k] >= 0 && index[k] < count)) throw new AnomalyClrError(`event ${index[k]} of a batch of ${count}`);
+  return collectObjects(() => events, index);
 }
 
 /** The events at positions `index` of `batch`, in that order, as a new batch. */

@@ -132,13 +132,19 @@ function* split(events: EventBatch, size: number): Generator<EventBatch> {
   for (let from = 0; from < events.count; from += size) yield range(events, from, Math.min(events.count, from + size));
 }
 
+/** What events came from. `events`: how many were taken. `sha256`: of the whole file. */
+export interface SourceFile {
+  readonly file: string;
+  readonly events: number;
+  readonly sha256: string;
+}
+
 /** Events of one or more files in memory, and what they came from. */
 export interface LoadedEvents {
   readonly batch: EventBatch;
   /** Bad events left out. */
   readonly skipped: number;
-  /** `events`: how many were taken from it. `sha256`: of the whole file. */
-  readonly files: readonly { readonly file: string; readonly events: number; readonly sha256: string }[];
+  readonly files: readonly SourceFile[];
 }
 
 /**
@@ -153,7 +159,7 @@ export async function readAll(
 ): Promise<LoadedEvents> {
   const { maxEvents = Infinity, onSkip, ...reading } = options;
   const builder = new EventBatchBuilder();
-  const loaded: { file: string; events: number; sha256: string }[] = [];
+  const loaded: SourceFile[] = [];
   let skipped = 0;
   let withIds = true;
   for (const file of files) {

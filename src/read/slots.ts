@@ -1,5 +1,5 @@
 import { AnomalyClrError } from '../errors.js';
-import type { EventBatch } from '../events/event-batch.js';
+import { objectColumns, type EventBatch } from '../events/event-batch.js';
 import { eventKindNames, Kind, layout } from '../events/objects.js';
 import type { BadEvent, DecodedEvents } from './event-file.js';
 import { kinematicsProblem, maxAbsEta, maxPt, phiSlack, pi32 } from './limits.js';
@@ -29,7 +29,7 @@ export function decodeSlots(
   eventIds?: BigInt64Array,
 ): DecodedEvents {
   const events = values.length / valuesPerEvent;
-  const columns = columnsFor(countObjects(values));
+  const columns = objectColumns(countObjects(values));
   const offsets = new Int32Array(events + 1);
   const rows = new Int32Array(events);
   const problems: BadEvent[] = [];
@@ -57,15 +57,6 @@ export function decodeSlots(
 }
 
 type Columns = Pick<EventBatch, 'pt' | 'eta' | 'phi' | 'kind'>;
-
-function columnsFor(objects: number): Columns {
-  return {
-    pt: new Float32Array(objects),
-    eta: new Float32Array(objects),
-    phi: new Float32Array(objects),
-    kind: new Uint8Array(objects),
-  };
-}
 
 function countObjects(values: Float32Array | Float64Array): number {
   let objects = 0;

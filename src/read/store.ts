@@ -3,19 +3,12 @@ import type { DataKindName } from '../events/data-kinds.js';
 import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch.js';
 import { schemaHash } from './cache/fingerprint.js';
 import type { EventFile } from './event-file.js';
-import { hashOf, openEvents, type Reading, readEvents } from './index.js';
+import { hashOf, openEvents, type Reading, readEvents, type SourceFile } from './index.js';
 
 /** Rows of a file that are read together. */
 const stretchRows = 8192;
 /** Files that are kept open for the next stretch. */
 const openFiles = 4;
-
-/** What events came from. `events`: how many were taken. `sha256`: of the whole file. */
-export interface SourceFile {
-  readonly file: string;
-  readonly events: number;
-  readonly sha256: string;
-}
 
 /**
  * The valid events of some files, one after another, by their place among all. They are read in stretches, which may be

@@ -1,4 +1,4 @@
-import { take, type EventBatch } from '../events/event-batch.js';
+import { collectObjects, take, type EventBatch, type Objects } from '../events/event-batch.js';
 import type { EventStore } from '../read/store.js';
 import type { Part, Stretches } from './blocks.js';
 import type { Split } from './split.js';
@@ -20,7 +20,7 @@ interface Piece {
 
 /** A batch as an engine's step takes it. */
 export interface GatheredEvents {
-  readonly events: Pick<EventBatch, 'pt' | 'eta' | 'phi' | 'kind' | 'offsets'>;
+  readonly events: Objects;
   /** 0, 1, 2 .. */
   readonly index: Int32Array;
   /** Places among all events of the run, which key random draws. */
@@ -87,7 +87,6 @@ export async function* heldBackEvents(store: EventStore, split: Split, batch: nu
 export function gather(parts: readonly Part<EventBlock>[]): GatheredEvents {
   const count = parts.reduce((sum, { index }) => sum + index.length, 0);
   const ids = new Int32Array(count);
-  const offsets = new Int32Array(count + 1);
   const from: EventBatch[] = [];
   const event = new Int32Array(count);
   let k = 0;
@@ -96,32 +95,11 @@ export function gather(parts: readonly Part<EventBlock>[]): GatheredEvents {
       const piece = pieceOf(block.first, item);
       const { events, at, places } = block.pieces[piece];
       const within = item - block.first[piece];
-      const e = at ? at[within] : within;
       from.push(events);
-      event[k] = e;
-      ids[k] = places[within];
-      offsets[k + 1] = offsets[k] + events.offsets[e + 1] - events.offsets[e];
-      k++;
+      event[k] = at ? at[within] : within;
+      ids[k++] = places[within];
     }
-  const objects = offsets[count];
-  const out = {
-    offsets,
-    pt: new Float32Array(objects),
-    eta: new Float32Array(objects),
-    phi: new Float32Array(objects),
-    kind: new Uint8Array(objects),
-  };
-  for (k = 0; k < count; k++) {
-    const events = from[k];
-    const first = events.offsets[event[k]];
-    for (let o = offsets[k], i = first; o < offsets[k + 1]; o++, i++) {
-      out.pt[o] = events.pt[i];
-      out.eta[o] = events.eta[i];
-      out.phi[o] = events.phi[i];
-      out.kind[o] = events.kind[i];
-    }
-  }
-  return { events: out, index: Int32Array.from({ length: count }, (_, i) => i), ids };
+  return { events: collectObjects(i => from[i], event), index: ids.map((_, i) => i), ids };
 }
 
 /** The piece that holds an item. */

@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import { createServer, type AddressInfo } from 'node:net';
 import { loadAddon, type Columns, type NativeGroup, type NativeTrainer } from '../../src/addon.js';
+import { freePort } from '../support/free-port.js';
 import type { Scenarios } from './child.js';
 import * as samples from './samples.js';
 import { outcome } from './wrong-arguments.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
 
 /** Two ranks that have met, in one process. */
 async function pair(): Promise<NativeGroup[]> {

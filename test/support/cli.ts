@@ -53,13 +53,15 @@ export function start(
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return { child, finished: ending(child) };
+}
+
+/** What a process has said when it ends. */
+export function ending(child: ChildProcess): Promise<Finished> {
   const text = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
-    child[name].on('data', (part: Buffer) => (text[name] += part.toString()));
-  const finished = new Promise<Finished>(resolve =>
-    child.on('close', (code, signal) => resolve({ code, signal, ...text })),
-  );
-  return { child, finished };
+    child[name]?.on('data', (part: Buffer) => (text[name] += part.toString()));
+  return new Promise(resolve => child.on('close', (code, signal) => resolve({ code, signal, ...text })));
 }
 
 /** Runs the command line to its end. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { packageRoot } from '../../src/addon.js';
 import { readSafetensors } from '../../src/model/safetensors.js';
-import { cli, smallTraining, type Finished } from '../support/cli.js';
+import { cli, ending, smallTraining } from '../support/cli.js';
 
 /** Open MPI's launcher: what ANOMALYCLR_MPIRUN names, or the one on the path. */
 const mpirun = process.env['ANOMALYCLR_MPIRUN'] ?? 'mpirun';
@@ -24,13 +24,7 @@ function launch(ranks: number, run: string, more: string[] = []) {
     env: { ...process.env, NODE_OPTIONS: '', OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const text = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].on('data', (part: Buffer) => (text[name] += part.toString()));
-  const finished = new Promise<Finished>(resolve =>
-    child.on('close', (code, signal) => resolve({ code, signal, ...text })),
-  );
-  return { child, finished };
+  return { child, finished: ending(child) };
 }
 
 async function weights(run: string): Promise<number[]> {

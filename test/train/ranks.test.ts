@@ -1,11 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { readSafetensors } from '../../src/model/safetensors.js';
 import { cli, smallTraining, start, type Finished } from '../support/cli.js';
 import { builtLibrary } from '../support/device.js';
+import { freePort } from '../support/free-port.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-ranks-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,14 +15,6 @@ const at = (...parts: string[]): string => path.join(folder, ...parts);
 const training = [...smallTraining, '--precision', 'f64', '--batch', '63', '--threads', '1'];
 
 const playedLibrary = builtLibrary('anomalyclr_cuda');
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
 
 /** Starts ranks as a launcher does; each has a folder of its own, as on machines that share none. */
 async function launch(
