@@ -50,6 +50,23 @@ test.each([
   expect((await scores(folder)).every(Number.isFinite)).toBe(true);
 });
 
+test('asked to stop, it stops while it reads and while it embeds too, and goes on with --resume', async () => {
+  const options = { background: [sample('background_train')], maxEvents: '20000', epochs: '1', width: '8', heads: '1' };
+  const flags = { ...options, layers: '1', feedForward: '8', output: '8', headLayers: '1', detectorEpochs: '1' };
+  const how = { ...flags, batch: '1024', comparators: false, threads: '1', out: at('asked') };
+  for (const label of ['read', 'representations']) {
+    const stop = new AbortController();
+    const progress = (bar: { label: string }) => ({
+      update: () => void (bar.label.startsWith(label) && stop.abort()),
+      stop: () => undefined,
+    });
+    const stopped = train(parseOptions('train', { ...how, resume: true }), '0.0.0', { signal: stop.signal, progress });
+    await expect(stopped).rejects.toThrow('stopped; the same command with --resume goes on');
+  }
+  await train(parseOptions('train', { ...how, resume: true }), '0.0.0');
+  expect((await scores(at('asked'))).every(Number.isFinite)).toBe(true);
+});
+
 test('patience ends a training that gets no better; a run without it goes on', async () => {
   // at a rate that changes no weight the loss stays as it is
   const still = { maxEvents: '60', batch: '32', learningRate: '1e-30', warmup: '0', epochs: '6', dropout: '0' };
