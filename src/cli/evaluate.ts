@@ -66,7 +66,6 @@ async function runShard(
 ): Promise<void> {
   const { out, engine, device, tfjsBackend, tfjsKernels, provider } = options;
   const shard = await shardOf(options.shard, process.env);
-  await checkWritable(out);
   const request = {
     ...(await requestOf(options, context)),
     shard,

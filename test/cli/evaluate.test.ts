@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { evaluationSchema, type Evaluation } from '../../src/evaluate/evaluation.js';
 import { auc } from '../../src/evaluate/auc.js';
@@ -121,7 +121,8 @@ test('shards of batch jobs, merged: the same JSON and the same report but for th
 
 test('a shard that is killed leaves nothing under its name, and the next one removes what it left', async () => {
   const temporary = () => readdirSync(at('')).filter(name => name.startsWith('killed.'));
-  const long = Array.from({ length: 100 }, () => sample('background_train'));
+  const long = Array.from({ length: 12 }, (_, i) => at(`long-${i}.h5`));
+  for (const copy of long) copyFileSync(sample('background_train'), copy);
   const args = ['--shard', '1/1', '--out', at('killed')];
   const { child, finished } = start([...given, ...signals, ...args, '--background', ...long]);
   const found = await waitFor(temporary);
@@ -130,7 +131,8 @@ test('a shard that is killed leaves nothing under its name, and the next one rem
   expect((await finished).signal).toBe('SIGKILL');
   expect(existsSync(at('killed'))).toBe(false);
   expect(temporary()).toEqual([found]);
-  expect((await shard('1/2', '--out', at('killed'))).code).toBe(0);
+  // a job that batch systems do twice takes the place of the first
+  for (let time = 0; time < 2; time++) expect((await shard('1/2', '--out', at('killed'))).code).toBe(0);
   expect(temporary()).toEqual([]);
   expect(existsSync(at('killed/manifest.json'))).toBe(true);
 });
