@@ -9,6 +9,7 @@ import { anomalyclr } from '../cli/in-process.js';
 import { sample } from '../support/cli.js';
 import { cudaLibrary, describeOnCuda } from '../support/device.js';
 import { worst } from '../support/golden.js';
+import { stoppingAt } from '../support/training.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-cuda-run-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,15 +38,7 @@ describeOnCuda('--device cuda', () => {
     await train(parseOptions('train', { ...options, out: at('whole') }), '0');
     const provenance = JSON.parse(readFileSync(at('whole', 'provenance.json'), 'utf8'));
     expect(provenance.engine).toMatch(/^native, cuda: /);
-    const stop = new AbortController();
-    const watch = {
-      signal: stop.signal,
-      progress: ({ label }: { label: string }) => ({
-        update: (events: number) => label.startsWith('encoder') && events >= 48 * 3 && stop.abort(),
-        stop: () => {},
-      }),
-    };
-    const stopped = train(parseOptions('train', { ...options, out: at('stopped') }), '0', watch);
+    const stopped = train(parseOptions('train', { ...options, out: at('stopped') }), '0', stoppingAt(48 * 3));
     await expect(stopped).rejects.toThrow('stopped after step 3; the same command with --resume goes on');
     await train(parseOptions('train', { ...options, out: at('stopped'), resume: true }), '0');
     expect(encoderOf('stopped')).toEqual(encoderOf('whole'));

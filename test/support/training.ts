@@ -7,6 +7,7 @@ import { readAll } from '../../src/read/index.js';
 import { storeOf } from '../../src/read/store.js';
 import { trainContrastive, type TrainedEncoder } from '../../src/train/contrastive.js';
 import { MetricsLog } from '../../src/train/log.js';
+import type { TrainWatch } from '../../src/train/run.js';
 import { Split } from '../../src/train/split.js';
 import { sample } from './cli.js';
 
@@ -56,4 +57,14 @@ export async function trainWith(
       openLog: keep => MetricsLog.open(path.join(run, 'metrics.jsonl'), keep),
     },
   );
+}
+
+/** Watches a training, and asks it to stop once its encoder has seen so many events. */
+export function stoppingAt(events: number): TrainWatch {
+  const stop = new AbortController();
+  const progress = ({ label }: { label: string }) => ({
+    update: (done: number) => void (label.startsWith('encoder') && done >= events && stop.abort()),
+    stop: () => undefined,
+  });
+  return { signal: stop.signal, progress };
 }

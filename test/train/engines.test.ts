@@ -6,6 +6,7 @@ import { readSafetensors } from '../../src/model/safetensors.js';
 import { train } from '../../src/train/run.js';
 import { cli, sample, smallTraining } from '../support/cli.js';
 import { worst } from '../support/golden.js';
+import { stoppingAt } from '../support/training.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-engines-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,12 +18,7 @@ const training = [...smallTraining, '--no-comparators', '--epochs', '2'];
 /** Trains on one engine until Ctrl-C after so many steps, then to the end on another. */
 async function trainOn(run: string, engine: string[], until: number, then: string[]): Promise<void> {
   const flags = Object.fromEntries(flagPairs([...training, ...engine, '--out', at(run)]));
-  const stop = new AbortController();
-  const watch = {
-    signal: stop.signal,
-    progress: () => ({ update: (events: number) => events >= 64 * until && stop.abort(), stop: () => {} }),
-  };
-  await expect(train(parseOptions('train', flags), '0', watch)).rejects.toThrow(
+  await expect(train(parseOptions('train', flags), '0', stoppingAt(64 * until))).rejects.toThrow(
     `stopped after step ${until}; the same command with --resume goes on`,
   );
   const resumed = await cli(['train', ...training, ...then, '--out', at(run), '--resume']);
