@@ -57,7 +57,8 @@ const { parentPort, workerData } = require('node:worker_threads');
 const arrays = { float32: Float32Array, float64: Float64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array,
   int16: Int16Array, uint16: Uint16Array, float16: globalThis.Float16Array ?? Uint16Array, int32: Int32Array,
   uint32: Uint32Array, int64: BigInt64Array, uint64: BigUint64Array };
-const library = import(workerData).then((loaded) => {
+const closing = new Int32Array(workerData.closing);
+const library = import(workerData.library).then((loaded) => {
   const ort = loaded.default ?? loaded;
   ort.env.logLevel = 'fatal';
   return ort;
@@ -88,6 +89,7 @@ const answer = (message) => {
   }
 };
 parentPort.on('message', async ({ id, request }) => {
+  if (Atomics.load(closing, 0)) return parentPort.close(); // nothing else keeps the thread
   try {
     const ort = await library;
     answer({ id, value: await (request.model ? open(ort, request) : run(ort, request)) });
@@ -137,6 +139,8 @@ export class SessionThread {
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
   private closed: AnomalyClrError | undefined;
+  private readonly closing = new Int32Array(new SharedArrayBuffer(4));
+  private readonly ended: Promise<unknown>;
   /** Of ONNX Runtime, once the session is made. */
   version = '';
 
@@ -144,7 +148,9 @@ export class SessionThread {
     private readonly name: string,
     private readonly onEnd: ((thread: SessionThread) => void) | undefined,
   ) {
-    this.worker = new Worker(workerSource, { eval: true, workerData: findRuntime() });
+    const workerData = { library: findRuntime(), closing: this.closing.buffer };
+    this.worker = new Worker(workerSource, { eval: true, workerData });
+    this.ended = new Promise(resolve => this.worker.once('exit', resolve));
     this.worker
       .on('message', (answer: Answer) => this.settle(answer))
       .on('error', error => this.end(error instanceof Error ? error.message : String(error)))
@@ -187,10 +193,16 @@ export class SessionThread {
     return (await this.ask({ feeds, fetches }, buffers)) as Tensors;
   }
 
-  /** Ends the thread; runs under way reject. */
+  /**
+   * Ends the thread; runs under way reject. It ends by itself once the library has come back to it: a thread that is
+   * terminated in the middle of a run takes the whole process along.
+   */
   async dispose(): Promise<void> {
     this.close(new AnomalyClrError(`${this.name}: was closed before this was computed`));
-    await this.worker.terminate();
+    Atomics.store(this.closing, 0, 1);
+    this.worker.ref();
+    this.worker.postMessage({});
+    await this.ended;
   }
 
   private ask(request: Request, transfer: ArrayBuffer[]): Promise<unknown> {
@@ -206,7 +218,7 @@ export class SessionThread {
   private settle({ id, value, failure }: Answer): void {
     const waiting = this.waiting.get(id);
     this.waiting.delete(id);
-    if (this.waiting.size === 0) this.worker.unref();
+    if (this.waiting.size === 0 && !this.closed) this.worker.unref();
     if (failure === undefined) waiting?.resolve(value);
     else waiting?.reject(new AnomalyClrError(`${this.name}: ONNX Runtime: ${oneLine(failure)}`));
   }

@@ -107,6 +107,22 @@ needsRuntime('by default there is a session for every thread that may be used', 
   await all.dispose();
 });
 
+needsRuntime('closed in the middle of a long run it lets the library come back, and nothing falls', async () => {
+  const { objects, events, slots } = padEvents(
+    take(
+      small.events,
+      Array.from({ length: 20_000 }, (_, i) => i % 380),
+    ),
+  );
+  for (const wait of [0, 5, 10, 20, 40, 80]) {
+    const bundle = await openBundle(at('small.onnx'), one);
+    const run = refused(bundle.run(objects, events, slots), /small\.onnx: was closed/);
+    await new Promise(resolve => setTimeout(resolve, wait));
+    await bundle.dispose();
+    await run;
+  }
+});
+
 needsRuntime('a closed bundle refuses, also what was under way, and can be closed again', async () => {
   const bundle = await openBundle(at('small.onnx'), one);
   const { objects, events, slots } = padEvents(small.events);
