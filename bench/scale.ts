@@ -26,7 +26,7 @@ interface Row {
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({ options: { events: text, ranks: text, folder: text, python: text, json: text } });
-const sizes = (values.events ?? '1e5,1e6,1e7').split(',').map(Number);
+const sizes = (values.events ?? '1e5,1e6,1e7').split(',').filter(Boolean).map(Number);
 const ranks = (values.ranks ?? '1,2,4').split(',').filter(Boolean).map(Number);
 const folder = path.resolve(values.folder ?? path.join(packageRoot(), 'build', 'scale'));
 const at = (...parts: string[]): string => path.join(folder, ...parts);
@@ -36,8 +36,12 @@ const sampleOf = (name: string): string => path.join(packageRoot(), 'sample', `$
 /** An encoder that keeps up with the reading of files, so that these show. */
 const small =
   '--epochs 1 --batch 512 --width 16 --heads 2 --layers 1 --feed-forward 16 --output 16 --detector-epochs 1'.split(' ');
-/** The published encoder, for ranks. */
-const published = '--epochs 1 --batch 512 --max-events 20000 --detector-epochs 1 --no-comparators'.split(' ');
+/** For ranks: an epoch of 18,000 events. */
+const short = '--epochs 1 --batch 512 --max-events 20000 --detector-epochs 1 --no-comparators'.split(' ');
+const encoders = {
+  default: [],
+  published: '--width 160 --layers 4 --feed-forward 160 --output 160 --head-layers 2 --dropout 0.1'.split(' '),
+};
 
 const rows: Row[] = [];
 function add(row: Omit<Row, 'eventsPerSecond'> & { eventsPerSecond?: number }): void {
@@ -133,12 +137,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function together(count: number): Promise<void> {
+async function together(count: number, encoder: keyof typeof encoders): Promise<void> {
   const out = at(`ranks-${count}`);
   await rm(out, { recursive: true, force: true });
   const threads = Math.max(1, Math.floor(os.availableParallelism() / count));
   const place = { WORLD_SIZE: String(count), LOCAL_WORLD_SIZE: String(count), MASTER_PORT: String(await freePort()) };
-  const args = ['train', '--background', sampleOf('background_train'), '--out', out, ...published];
+  const args = ['train', '--background', sampleOf('background_train'), '--out', out, ...short, ...encoders[encoder]];
   const all = await Promise.all(
     Array.from({ length: count }, (_, rank) =>
       cli([...args, '--threads', String(threads)], { ...place, RANK: String(rank), LOCAL_RANK: String(rank) }),
@@ -150,7 +154,7 @@ async function together(count: number): Promise<void> {
   const peakMb = all.reduce((sum, one) => sum + one.peakMb, 0);
   add({
     events: 20_000,
-    what: 'train, default encoder',
+    what: `train, ${encoder} encoder`,
     source: `${count} x ${threads} threads`,
     seconds: all[0].seconds,
     eventsPerSecond,
@@ -179,7 +183,7 @@ for (const events of sizes) {
   await commands(file, events, 'HDF5', ['--no-cache']);
   await commands(file, events, 'packed copy', []);
 }
-for (const count of ranks) await together(count);
+for (const encoder of ['default', 'published'] as const) for (const count of ranks) await together(count, encoder);
 const machine = {
   processor: os.cpus()[0]?.model,
   cores: os.availableParallelism(),
