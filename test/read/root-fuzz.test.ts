@@ -10,7 +10,7 @@ import { openRoot } from '../../src/read/schema/root.js';
 import { expectSame, temporaryFolder } from './craft.js';
 
 const at = temporaryFolder();
-const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/root/${name}`, import.meta.url));
+const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/ttree/${name}`, import.meta.url));
 
 const example = path.join(packageRoot(), 'sample', 'nanoaod.root');
 

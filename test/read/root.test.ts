@@ -12,7 +12,7 @@ import { python } from '../support/python.js';
 import { expectSame, temporaryFolder } from './craft.js';
 
 const at = temporaryFolder();
-const fixtures = fileURLToPath(new URL('./fixtures/root/', import.meta.url));
+const fixtures = fileURLToPath(new URL('./fixtures/ttree/', import.meta.url));
 const fixture = (name: string): string => path.join(fixtures, name);
 const example = path.join(packageRoot(), 'sample', 'nanoaod.root');
 
