@@ -20,7 +20,7 @@ import { SeedRun, type TrainWatch } from './seed-run.js';
 export type { TrainWatch } from './seed-run.js';
 
 /** Of `--memory`: what all events may take to stay in memory. */
-const wholeShare = 0.25;
+const wholeShare = 0.2;
 
 /**
  * Trains everything of a run: domain, encoder, detector, comparators, for every seed, into its folder. Where a launcher

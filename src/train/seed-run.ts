@@ -43,7 +43,7 @@ export interface TrainWatch {
 const rawHidden = [32, 16];
 const rawBottleneck = 8;
 /** Of `--memory`: what one block of a shuffle may take; two are there at once. */
-const blockShare = 0.125;
+const blockShare = 0.1;
 
 /** The encoder that options and domain describe. */
 function encoderConfigOf(options: TrainOptions, domain: Domain): EncoderConfig {

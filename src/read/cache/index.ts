@@ -96,6 +96,8 @@ class CachedEvents implements EventFile {
   readonly hasEventIds: boolean;
   readonly stride: number;
   private source: Promise<EventFile> | undefined;
+  /** Reads under way: a consumer that stops early closes the file while it is read ahead. */
+  private readonly reads = new Set<Promise<unknown>>();
 
   constructor(
     private readonly packed: PackedFile,
@@ -110,6 +112,15 @@ class CachedEvents implements EventFile {
   }
 
   async read(from: number, to: number): Promise<DecodedEvents> {
+    const rows = this.rows(from, to);
+    const ended = rows.catch(() => undefined);
+    this.reads.add(ended);
+    await ended;
+    this.reads.delete(ended);
+    return rows;
+  }
+
+  private async rows(from: number, to: number): Promise<DecodedEvents> {
     if (!this.source)
       try {
         return await readPacked(this.packed, from, to);
@@ -120,6 +131,7 @@ class CachedEvents implements EventFile {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.reads);
     await this.packed.close();
     await (await this.source?.catch(() => undefined))?.close();
   }

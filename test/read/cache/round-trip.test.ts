@@ -46,6 +46,20 @@ test('a copy of the sample gives what the sample gives, in any stretches', async
   expect(use.warnings).toEqual([]);
 });
 
+test('a reader that stops early, while it is read ahead, leaves the copy as it is', async () => {
+  const use = cacheIn(at('early'));
+  const large = path.resolve('sample/background_train.h5');
+  for await (const _ of readEvents(large, { onBadEvent: 'fail', cache: use })); // makes it
+  const copy = onlyCopy(use.folder);
+  for (let time = 0; time < 20; time++)
+    for await (const { count } of readEvents(large, { onBadEvent: 'fail', cache: { ...use, write: false } })) {
+      expect(count).toBeGreaterThan(0);
+      break;
+    }
+  expect(use.warnings).toEqual([]);
+  expect(existsSync(copy)).toBe(true);
+});
+
 test('bad events, float64, EvtId and events without objects come back as they were', async () => {
   const file = at('crafted.h5');
   const values = paddedEvents(20_000);
