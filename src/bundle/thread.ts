@@ -1,19 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { AnomalyClrError } from '../errors.js';
 import { oneLine } from '../files.js';
+import type { Numbers } from '../read/schema/column-file.js';
 
 /** Values of a tensor in memory; `bool` is Uint8Array of 1 and 0, `float16` Uint16Array of its bits. */
-export type TensorValues =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+export type TensorValues = Numbers;
 
 export interface Tensor {
   /** ONNX Runtime's name of it: float32, int64, bool and so on. */

@@ -62,8 +62,3 @@ export class Split {
     this.known = which;
   }
 }
-
-/** {@link Split} of all events at once. */
-export function splitEvents(count: number, rule: SplitRule): EventSplit {
-  return new Split(count, rule).within(0, count);
-}

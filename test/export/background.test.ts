@@ -2,7 +2,7 @@ import { appendFileSync, copyFileSync, rmSync } from 'node:fs';
 import { take, type EventBatch, EventBatchBuilder } from '../../src/events/event-batch.js';
 import { givenBackground, heldBackBackground, type BackgroundSource } from '../../src/export/background.js';
 import { readAll, sha256, writeEvents } from '../../src/read/index.js';
-import { splitEvents } from '../../src/train/split.js';
+import { Split } from '../../src/train/split.js';
 import { expectSame, temporaryFolder } from '../read/craft.js';
 import { sample } from '../support/cli.js';
 
@@ -33,7 +33,7 @@ async function readOf(source: BackgroundSource | { reason: string }): Promise<Ev
 
 test('the events held back are read again, exactly these, over files and past a stop inside one', async () => {
   const source = await heldBackBackground(settings, provenance);
-  const { validation } = splitEvents(20_000, settings);
+  const { validation } = new Split(20_000, settings).within(0, 20_000);
   const got = await readOf(source);
   expectSame(got, take(all, validation.toSorted()));
   expect(source).toMatchObject({ heldBack: true, total: 5000, skipped: 0 });

@@ -1,4 +1,6 @@
-import { Split, splitEvents } from '../../src/train/split.js';
+import { Split, type EventSplit, type SplitRule } from '../../src/train/split.js';
+
+const all = (count: number, rule: SplitRule): EventSplit => new Split(count, rule).within(0, count);
 
 const rule = { seed: 7, validation: 0.1 };
 
@@ -15,7 +17,7 @@ test('every event is in one part, and the held-back ones are a tenth of every 81
 
 test('a part is known without the rest, from wherever it is asked for', () => {
   const count = 40_000;
-  const whole = splitEvents(count, rule);
+  const whole = all(count, rule);
   const split = new Split(count, rule);
   for (const [from, to] of [
     [30_000, 40_000],
@@ -31,10 +33,10 @@ test('a part is known without the rest, from wherever it is asked for', () => {
 });
 
 test('groups and seeds draw apart; no share holds nothing back', () => {
-  const { validation } = splitEvents(16_384, rule);
+  const { validation } = all(16_384, rule);
   const of = (group: number) => [...validation].filter(p => Math.floor(p / 8192) === group).map(p => p % 8192);
   expect(of(0)).not.toEqual(of(1));
-  expect(splitEvents(16_384, { ...rule, seed: 8 }).validation).not.toEqual(validation);
-  expect(splitEvents(10, { seed: 1, validation: 0 }).validation).toHaveLength(0);
+  expect(all(16_384, { ...rule, seed: 8 }).validation).not.toEqual(validation);
+  expect(all(10, { seed: 1, validation: 0 }).validation).toHaveLength(0);
   expect(new Split(5, rule).validation).toBe(0);
 });

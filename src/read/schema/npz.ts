@@ -143,7 +143,7 @@ class EntryBytes {
       this.at = 0;
       await this.restart({});
     }
-    await this.skip(from - this.at);
+    await this.passOver(from - this.at);
     const out = Buffer.allocUnsafe(to - from);
     for (let got = 0; got < out.length;) {
       const part = await this.next(out.length - got);
@@ -165,7 +165,7 @@ class EntryBytes {
     this.stream = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   }
 
-  private async skip(bytes: number): Promise<void> {
+  private async passOver(bytes: number): Promise<void> {
     for (let left = bytes; left > 0;) left -= (await this.next(left)).length;
   }
 
