@@ -21,7 +21,7 @@ const steps = [
     buildDir,
     '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
     '-DANOMALYCLR_TESTS=ON',
-    '-DANOMALYCLR_SANITIZE=ON',
+    '-DANOMALYCLR_SANITIZE=address,undefined',
     '-DANOMALYCLR_ADDON=OFF',
   ],
   ['cmake', '--build', buildDir, '--parallel', jobs],
