@@ -9,8 +9,8 @@ import { benchReportSchema, type BenchReport } from './report-types.js';
 import { runSuite } from './suite.js';
 import { formatComparison, formatReport, formatSummary } from './table.js';
 
-/** `anomalyclr bench`: measures, prints, writes, compares. Exit code 1 where a case regressed or could not be timed. */
-export async function runBench(options: BenchOptions, context: Context): Promise<void> {
+/** `anomalyclr bench`: measures, prints, writes, compares. Exit code 1 where it was stopped, or a case regressed or could not be timed. */
+export async function runBench(options: BenchOptions, context: Context): Promise<number> {
   const { filter, json, html, compare, limit, seed } = options;
   const { output, signal } = context;
   for (const file of [json, html]) if (typeof file === 'string') await checkWritable(file);
@@ -40,6 +40,7 @@ export async function runBench(options: BenchOptions, context: Context): Promise
     throw new AnomalyClrError(
       `slower than in ${compare} by more than ${limit} %: ${regressed} of ${report.cases.length} cases`,
     );
+  return signal.aborted ? 1 : 0;
 }
 
 /** The cases of a report that a filter leaves; the others are no news. */

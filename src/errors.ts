@@ -3,6 +3,30 @@ export class AnomalyClrError extends Error {
   override name = 'AnomalyClrError';
 }
 
+/** Why the AbortSignal of a command has fired. */
+export class StopRequest extends AnomalyClrError {
+  override name = 'StopRequest';
+
+  constructor(readonly by: 'SIGINT' | 'SIGTERM') {
+    super(`stopped by ${by}`);
+  }
+}
+
+/**
+ * Stopped as it was asked to, with all that was done kept; the message says how to go on. A batch system that takes a
+ * machine back (SIGTERM) sees exit code 0: nothing has failed. After Ctrl-C it is 1, so that a shell does not go on to
+ * its next command.
+ */
+export class Stopped extends AnomalyClrError {
+  override name = 'Stopped';
+  readonly exitCode: 0 | 1;
+
+  constructor(message: string, asked: AbortSignal | undefined) {
+    super(message);
+    this.exitCode = asked?.reason instanceof StopRequest && asked.reason.by === 'SIGTERM' ? 0 : 1;
+  }
+}
+
 /** The command was used wrongly: unknown option, value out of range, missing argument. Exit code 2. */
 export class UsageError extends AnomalyClrError {
   override name = 'UsageError';

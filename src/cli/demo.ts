@@ -5,7 +5,7 @@ import { packageRoot } from '../addon.js';
 import { parseOptions } from '../config/parse.js';
 import type { DemoOptions } from '../config/schema.js';
 import { openEngine } from '../engine/index.js';
-import { UsageError } from '../errors.js';
+import { AnomalyClrError, Stopped, UsageError } from '../errors.js';
 import { run as evaluate } from './evaluate.js';
 import { run as train } from './train.js';
 import type { Context } from './commands.js';
@@ -32,7 +32,9 @@ export async function run(options: DemoOptions, context: Context): Promise<void>
       ...common,
     }),
     context,
-  );
+  ).catch((error: unknown) => {
+    throw error instanceof Stopped ? new AnomalyClrError('stopped; the same command begins anew') : error;
+  });
   const json = path.join(out, 'evaluation.json');
   const report = path.join(out, 'report.html');
   await evaluate(

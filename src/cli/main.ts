@@ -6,7 +6,7 @@ import { packageRoot } from '../addon.js';
 import { readConfigFile } from '../config/config-file.js';
 import { parseOptions } from '../config/parse.js';
 import type { CommandName } from '../config/schema.js';
-import { AnomalyClrError, UsageError } from '../errors.js';
+import { AnomalyClrError, Stopped, UsageError } from '../errors.js';
 import { oneLine } from '../files.js';
 import { commands } from './commands.js';
 import { withEventFiles } from './event-files.js';
@@ -19,7 +19,7 @@ import { catchSignals } from './signals.js';
  * Runs the command line.
  *
  * @param argv arguments after `anomalyclr`
- * @returns exit code: 0, 1 when it failed or was stopped, 2 when it was used wrongly
+ * @returns exit code: 0, also when SIGTERM stopped what can go on later; 1 when it failed or was stopped; 2 when used wrongly
  * @example
  * process.exitCode = await main(['train', '--background', 'sm.h5', '--out', 'runs/a']);
  */
@@ -103,7 +103,7 @@ async function runCommand<C extends CommandName>(
       signal,
       version: packageVersion(),
     });
-    return code ?? (signal.aborted ? 1 : 0);
+    return code ?? 0;
   } finally {
     for (const progress of open) progress.stop();
     release();
@@ -119,6 +119,7 @@ function describeError(error: unknown): { message: string; code: number } {
   }
   if (!(error instanceof Error)) return { message: oneLine(String(error)), code: 1 };
   const message = oneLine(error.message);
+  if (error instanceof Stopped) return { message, code: error.exitCode };
   if (error instanceof UsageError) return { message, code: 2 };
   if (error instanceof AnomalyClrError) return { message, code: 1 };
   return { message: `unexpected ${error.name}: ${message}; --debug shows where`, code: 1 };

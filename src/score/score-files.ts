@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Shard, shardRows, shardText } from '../config/shard.js';
 import type { ScoreOptions } from '../config/schema.js';
-import { AnomalyClrError, UsageError } from '../errors.js';
+import { AnomalyClrError, Stopped, UsageError } from '../errors.js';
 import { checkWritable, removeStaleTemporariesOf } from '../files.js';
 import { mustBeKnownTo } from '../read/data-kind.js';
 import { openEvents, type Reading } from '../read/index.js';
@@ -112,9 +112,6 @@ export async function scoreFiles(request: ScoreRequest, scorer: EventScorer): Pr
   }
   return { events: rows, ...work.tally.counts, resumed, seconds: (performance.now() - started) / 1000 };
 }
-
-/** Ctrl-C, on its way to where it is known what is kept. */
-class Stopped extends Error {}
 
 interface Work {
   readonly request: ScoreRequest;
@@ -230,7 +227,7 @@ async function scoreInParts(work: Work, partial: PartFolder): Promise<number> {
     return resumed;
   } catch (error) {
     const there = `${kept} of ${plan.rows} events are kept in ${partial.folder}; the same command goes on from there`;
-    if (error instanceof Stopped) throw new AnomalyClrError(`stopped: ${there}`);
+    if (error === request.signal?.reason) throw new Stopped(`stopped: ${there}`, request.signal);
     request.notice?.(there);
     throw error;
   } finally {
@@ -275,7 +272,7 @@ async function scoreMissing(
   let part: Gathering | undefined;
   try {
     for await (const some of judgeRows(stretches(), scorer, judging(request))) {
-      if (request.signal?.aborted) throw new Stopped();
+      request.signal?.throwIfAborted();
       const index = Math.floor((some.at - first) / step);
       part ??= new Gathering(partial.rowsOf(index), hasEventIds);
       if (part.add(some, some.at - first - index * step)) {
@@ -322,7 +319,7 @@ class Gathering implements Part {
 async function writeParts({ request, tally }: Work, partial: PartFolder, writer: ScoreWriter): Promise<void> {
   try {
     for (let index = 0; index < partial.parts; index++) {
-      if (request.signal?.aborted) throw new Stopped();
+      request.signal?.throwIfAborted();
       const part = await partial.read(index);
       if (!part) throw new AnomalyClrError(`${partial.folder}: part ${index} has gone or is damaged; start once more`);
       tally.add(part);

@@ -1,6 +1,6 @@
 import type { Floats } from '../addon.js';
 import type { AutoencoderConfig, AutoencoderModel, Engine } from '../engine/engine.js';
-import { AnomalyClrError } from '../errors.js';
+import { AnomalyClrError, Stopped } from '../errors.js';
 import { initialWeights } from '../model/initialise.js';
 import { autoencoderLayout } from '../model/layout.js';
 import { autoencoderConfig, type DetectorWeights } from '../score/detector.js';
@@ -66,7 +66,7 @@ export async function trainDetector(
       let sum = 0;
       for await (const parts of blocks.batches(epoch, options.batch)) {
         if (watch.signal?.aborted)
-          throw new AnomalyClrError('stopped while training a detector; the same command with --resume goes on');
+          throw new Stopped('stopped while training a detector; the same command with --resume goes on', watch.signal);
         const x = joinRows(parts, preparation.outputs);
         const count = x.length / preparation.outputs;
         const rate = learningRate({ schedule: 'cosine', base: options.learningRate, warmupSteps: 0, steps }, step++);

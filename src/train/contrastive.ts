@@ -1,7 +1,7 @@
 import type { Floats } from '../addon.js';
 import type { Recipe } from '../config/recipe.js';
 import type { ContrastiveModel, Engine, RankShare, TrainerConfig } from '../engine/engine.js';
-import { AnomalyClrError, DeviceError, RankError } from '../errors.js';
+import { AnomalyClrError, DeviceError, RankError, Stopped } from '../errors.js';
 import { loadCheckpoint, saveCheckpoint, type Progress } from '../model/checkpoint.js';
 import { initialWeights } from '../model/initialise.js';
 import { encoderLayout } from '../model/layout.js';
@@ -186,7 +186,7 @@ class ContrastiveTraining {
         const stopping = ranks.signal.aborted;
         if (stopping || progress.step % checkpointEvery === 0) await this.checkpoint();
         if (stopping)
-          throw new AnomalyClrError(`stopped after step ${progress.step}; the same command with --resume goes on`);
+          throw new Stopped(`stopped after step ${progress.step}; the same command with --resume goes on`, ranks.signal);
       }
     } finally {
       await batches.return();

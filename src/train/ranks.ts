@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAddon, type Floats, type NativeGroup, type OptimiserState } from '../addon.js';
 import type { Launch } from '../config/launch.js';
 import type { Engine, RankShare } from '../engine/engine.js';
-import { AnomalyClrError, RankError, UsageError } from '../errors.js';
+import { AnomalyClrError, RankError, Stopped, StopRequest, UsageError } from '../errors.js';
 
 /** How long ranks wait for each other to start, and for one that has fallen silent, s. */
 const meeting = 300;
@@ -73,7 +73,7 @@ export class Ranks {
 
   /** @throws AnomalyClrError once the signal has fired, for work between two steps that can be done again */
   stopIfAsked(): void {
-    if (this.signal.aborted) throw new AnomalyClrError('stopped; the same command with --resume goes on');
+    if (this.signal.aborted) throw new Stopped('stopped; the same command with --resume goes on', this.signal);
   }
 
   /** What every rank hands in, in order of ranks. */
@@ -122,8 +122,8 @@ export class Ranks {
    */
   async agree(digest: Uint8Array = new Uint8Array()): Promise<void> {
     if (!this.group) return;
-    const all = await this.gather(Uint8Array.of(this.asked?.aborted ? 1 : 0, ...digest));
-    if (all.some(([asked]) => asked === 1)) this.stop.abort();
+    const all = await this.gather(Uint8Array.of(requestOf(this.asked), ...digest));
+    this.stopIfAnyAsked(all.map(([asked]) => asked));
     const other = all.findIndex(one => Buffer.compare(one.subarray(1), all[0].subarray(1)) !== 0);
     if (other > 0)
       throw new AnomalyClrError(
@@ -146,8 +146,8 @@ export class Ranks {
     try {
       for (;;) {
         if (!done) await Promise.race([finished, sleep(heartbeat, undefined, { ref: false })]);
-        const all = await this.gather(Uint8Array.of(done ? 1 : 0, this.asked?.aborted ? 1 : 0));
-        if (all.some(([, asked]) => asked === 1)) this.stop.abort();
+        const all = await this.gather(Uint8Array.of(done ? 1 : 0, requestOf(this.asked)));
+        this.stopIfAnyAsked(all.map(([, asked]) => asked));
         if (all.every(([ready]) => ready === 1)) return await finished;
       }
     } catch (error) {
@@ -155,6 +155,11 @@ export class Ranks {
       await finished.catch(() => undefined);
       throw error;
     }
+  }
+
+  private stopIfAnyAsked(asked: readonly number[]): void {
+    const by = requests[Math.max(...asked)];
+    if (by) this.stop.abort(new StopRequest(by));
   }
 
   /** What an engine needs to train together; undefined for a process alone. */
@@ -171,6 +176,14 @@ export class Ranks {
     await this.group?.leave({ reason });
     this.group?.dispose();
   }
+}
+
+/** What a rank was asked, as it tells the others. */
+const requests = [undefined, 'SIGINT', 'SIGTERM'] as const;
+
+function requestOf(asked: AbortSignal | undefined): number {
+  if (!asked?.aborted) return 0;
+  return asked.reason instanceof StopRequest ? requests.indexOf(asked.reason.by) : 1;
 }
 
 /** Of all that an update changes. */
