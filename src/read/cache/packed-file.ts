@@ -7,7 +7,7 @@ import { ByteBuffer } from 'flatbuffers';
 import * as z from 'zod';
 import { dataKindNames } from '../../events/data-kinds.js';
 import { oneLine } from '../../files.js';
-import { type FileBytes, openBytes } from './bytes.js';
+import { FileBytes } from './bytes.js';
 
 /** Keys of the footer's metadata. */
 export const headerKey = 'anomalyclr.packed';
@@ -40,7 +40,7 @@ const headerSchema = z.strictObject({
 /** What a packed copy says of itself. */
 export type PackedHeader = z.output<typeof headerSchema>;
 
-/** The columns of one record batch: views of the file. */
+/** The columns of one record batch: views of its bytes. */
 export interface PackedRows {
   readonly rows: number;
   /** [rows + 1], from 0; empty for a row that is no event. */
@@ -74,11 +74,9 @@ interface Block {
 
 /**
  * A packed copy, open. It lies where others may write, so nothing in it is believed: every number is checked before it is
- * followed, and the bytes of a record batch against their checksum when they are first read.
+ * followed, and the bytes of a record batch against their checksum whenever they are read, as they may change at any time.
  */
 export class PackedFile {
-  private readonly seen = new Set<number>();
-
   private constructor(
     private readonly bytes: FileBytes,
     readonly header: PackedHeader,
@@ -88,7 +86,7 @@ export class PackedFile {
 
   /** @throws DamagedCopy */
   static async open(file: string): Promise<PackedFile> {
-    const bytes = await openBytes(file).catch(damaged);
+    const bytes = await FileBytes.open(file).catch(damaged);
     try {
       return await PackedFile.examine(bytes);
     } catch (error) {
@@ -130,13 +128,11 @@ export class PackedFile {
     try {
       const { at, messageBytes, bodyBytes } = this.blocks[index];
       const block = await this.bytes.read(at, at + messageBytes + bodyBytes);
-      const first = !this.seen.has(index);
-      if (first) demand(crc32(block) === this.checks[index], `batch ${index} is not as it was written`);
+      demand(crc32(block) === this.checks[index], `batch ${index} is not as it was written`);
       const { rows, batchRows, hasEventIds } = this.header;
       const expected = Math.min(batchRows, rows - index * batchRows);
       const batch = columnsOf(block.subarray(0, messageBytes), block.subarray(messageBytes), expected, hasEventIds);
-      if (first) checkRows(batch);
-      this.seen.add(index);
+      checkRows(batch);
       return batch;
     } catch (error) {
       return damaged(error);

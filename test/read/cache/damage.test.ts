@@ -1,4 +1,14 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { Draws } from '../../../src/events/philox.js';
 import { readPacked } from '../../../src/read/cache/packed-events.js';
@@ -90,14 +100,39 @@ test('a damaged copy is told of once, removed and made again', async () => {
   expect(use.warnings).toHaveLength(1);
 });
 
-test('a copy that is cut while it is read', async () => {
+test.each([
+  ['cut', (file: string) => truncateSync(file, 4096), /not used \(it ends too early\)/],
+  ['emptied', (file: string) => truncateSync(file, 0), /not used \(it ends too early\)/],
+  [
+    'written to, where it was read before, at a time that does not show',
+    (file: string) => {
+      const { atime, mtime } = statSync(file);
+      const bytes = readFileSync(file);
+      bytes[2000] ^= 1;
+      writeFileSync(file, bytes);
+      utimesSync(file, atime, mtime);
+    },
+    /not used \(batch 0 is not as it was written\)/,
+  ],
+])('a copy that is %s while it is read: the same events, from its source', async (_, change, warning) => {
   copyFileSync(good, place);
   const use = cacheIn(folder, { write: false });
   const opened = await openRows(name, rows, use);
   await opened.read(0, 10);
-  truncateSync(place, 4096);
+  change(place);
   expectEvents(await readThrough(opened, 9000));
-  expect(use.warnings).toEqual([expect.stringMatching(/not used \(it has changed since it was opened\)/)]);
+  expect(use.warnings).toEqual([expect.stringMatching(warning)]);
+  expect(existsSync(place)).toBe(false);
+});
+
+test.each(['removed', 'replaced'])('a copy that is %s while it is read stays as it was for its reader', async how => {
+  copyFileSync(good, place);
+  const use = cacheIn(folder, { write: false });
+  const opened = await openRows(name, rows, use);
+  rmSync(place);
+  if (how === 'replaced') writeFileSync(place, 'another');
+  expectEvents(await readThrough(opened, 9000));
+  expect(use.warnings).toEqual([]);
 });
 
 test('a folder in its place, or a file of another kind', async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openEvents } from '../../../src/read/index.js';
@@ -21,15 +21,10 @@ beforeAll(async () => {
 const script = fileURLToPath(new URL('make-copy.ts', import.meta.url));
 
 /** Another process that makes a copy. */
-function make(
-  folder: string,
-  stop?: number,
-  env: NodeJS.ProcessEnv = {},
-): { child: ChildProcess; said: () => string; end: Promise<unknown> } {
+function make(folder: string, stop?: number): { child: ChildProcess; said: () => string; end: Promise<unknown> } {
   const args = ['--import', 'tsx', script, file, folder, ...(stop === undefined ? [] : [String(stop)])];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
   });
   let said = '';
   child.stdout?.on('data', (text: Buffer) => (said += text.toString()));
@@ -93,18 +88,6 @@ test('a copy that another process is making is left to it', async () => {
   await readThrough(await openEvents(file, { cache: use }), 8192);
   expect(suffixes(folder)).toEqual(['.arrow', '.tmp']);
   expect(use.warnings).toEqual([]);
-});
-
-test('without the addon a copy is read as a file', async () => {
-  const folder = at('plain');
-  const { said, end } = make(folder, undefined, { ANOMALYCLR_NATIVE: 'skip' });
-  await end;
-  expect(said()).toBe('done\n');
-  await expectGood(folder);
-  const before = statSync(onlyCopy(folder)).ino;
-  const again = make(folder, undefined, { ANOMALYCLR_NATIVE: 'skip' });
-  await again.end;
-  expect([again.said(), statSync(onlyCopy(folder)).ino]).toEqual(['done\n', before]);
 });
 
 test('where nothing can be written, one line says so and all is read', async () => {
