@@ -1,11 +1,29 @@
 #include "core/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace aclr {
+namespace {
+
+// While one lives, `flag` is set.
+class Raised {
+ public:
+  explicit Raised(bool& flag) : flag_(flag), before_(std::exchange(flag, true)) {}
+  ~Raised() { flag_ = before_; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  bool& flag_;
+  bool before_;
+};
+
+}  // namespace
 
 thread_local bool ThreadPool::impatient_ = false;
+thread_local bool ThreadPool::in_task_ = false;
 
 // here, as GCC's sanitizers take the address of a thread-local in a header for null
 ThreadPool::Impatient::Impatient() : before_(std::exchange(impatient_, true)) {}
@@ -17,6 +35,11 @@ ThreadPool& ThreadPool::global() {
   return *pool;
 }
 
+ThreadPool::~ThreadPool() {
+  std::lock_guard caller(callers_);
+  stop();
+}
+
 void ThreadPool::resize(int threads) {
   std::lock_guard caller(callers_);
   stop();
@@ -25,9 +48,14 @@ void ThreadPool::resize(int threads) {
 
 void ThreadPool::start(int threads) {
   const int cores = std::max(1u, std::thread::hardware_concurrency());
-  threads_ = threads <= 0 ? cores : std::min(threads, 1024);
+  const int wanted = threads <= 0 ? cores : std::min(threads, 1024);
   stopping_ = false;
-  for (int i = 1; i < threads_; ++i) workers_.emplace_back([this] { work(); });
+  workers_.reserve(wanted - 1);
+  try {
+    while (static_cast<int>(workers_.size()) < wanted - 1) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {  // a limit on processes or memory: those there are will do
+  }
+  threads_ = static_cast<int>(workers_.size()) + 1;
 }
 
 void ThreadPool::stop() {
@@ -41,6 +69,7 @@ void ThreadPool::stop() {
 }
 
 void ThreadPool::drain() {
+  const Raised within(in_task_);
   try {
     for (int task = next_.fetch_add(1); task < tasks_; task = next_.fetch_add(1)) (*body_)(task);
   } catch (...) {  // no memory: the tasks not yet begun are left, and run() tells its caller
@@ -65,21 +94,21 @@ void ThreadPool::work() {
   }
 }
 
+void ThreadPool::alone(int tasks, const std::function<void(int)>& body) {
+  const Raised within(in_task_);
+  for (int task = 0; task < tasks; ++task) body(task);
+}
+
 void ThreadPool::run(int tasks, const std::function<void(int)>& body) {
   if (tasks <= 0) return;
+  if (in_task_) return alone(tasks, body);
   std::unique_lock caller(callers_, std::defer_lock);
   if (impatient_) {
-    if (!caller.try_lock()) {
-      for (int task = 0; task < tasks; ++task) body(task);
-      return;
-    }
+    if (!caller.try_lock()) return alone(tasks, body);
   } else {
     caller.lock();
   }
-  if (workers_.empty() || tasks == 1) {
-    for (int task = 0; task < tasks; ++task) body(task);
-    return;
-  }
+  if (workers_.empty() || tasks == 1) return alone(tasks, body);
   {
     std::lock_guard lock(mutex_);
     body_ = &body;

@@ -16,16 +16,18 @@ class ThreadPool {
   static ThreadPool& global();
 
   explicit ThreadPool(int threads) { start(threads); }
-  ~ThreadPool() { stop(); }
+  ~ThreadPool();  // waits for a running job
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Waits for a running job, then changes the count. 0 means one per core.
+  // Waits for a running job, then changes the count; not to be called by a task. 0 means one per core. Where the system
+  // gives fewer, there are fewer.
   void resize(int threads);
   int threads() const { return threads_; }
 
   // Runs body(task) for task = 0 .. tasks-1; the calling thread takes part. A second caller waits for the first.
-  // What a task throws (std::bad_alloc) is thrown again here, after the others have ended.
+  // What a task throws (std::bad_alloc) is thrown again here, after the others have ended. A task that runs tasks of its
+  // own does them alone, on any pool: the threads are at work already.
   void run(int tasks, const std::function<void(int)>& body);
 
   // While one lives, run() on its thread waits for no other caller: where the pool is at work for one, this thread does
@@ -46,8 +48,9 @@ class ThreadPool {
   void stop();
   void work();
   void drain();
+  static void alone(int tasks, const std::function<void(int)>& body);
 
-  static thread_local bool impatient_;
+  static thread_local bool impatient_, in_task_;
   std::mutex callers_;  // one job at a time
   std::mutex mutex_;
   std::condition_variable wake_, done_;
