@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
+import path from 'node:path';
 import process from 'node:process';
-import { loadAddon } from '../src/addon.js';
+import { loadAddon, packageRoot } from '../src/addon.js';
 import { AnomalyClrError, UsageError } from '../src/errors.js';
 import { ask, failed, type Works } from './ask.js';
 import { cases } from './cases.js';
@@ -168,8 +169,13 @@ function featuresHere(): string | undefined {
   }
 }
 
-/** From its package, which spares loading it. */
+/** Of what was bundled of it, or from its package, which spares loading it. */
 function tfjsVersion(): string {
+  const packages = path.join(packageRoot(), 'dist', 'bundled.json');
+  if (existsSync(packages)) {
+    const bundled = JSON.parse(readFileSync(packages, 'utf8')) as { name: string; version: string }[];
+    return bundled.find(({ name }) => name === '@tensorflow/tfjs-core')?.version ?? 'unknown';
+  }
   const file = createRequire(import.meta.url).resolve('@tensorflow/tfjs/package.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

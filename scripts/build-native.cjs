@@ -7,9 +7,11 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root, findTools, markBuilt } = require('./common.cjs');
+const { root, findTools, markBuilt, onPath } = require('./common.cjs');
 
 const buildDir = path.join(root, 'build', 'cmake');
+/** Of Node-API: in a checkout, and in an installed package. */
+const headers = ['node_modules/node-addon-api/napi.h', 'dist/node-api/napi.h'];
 
 /**
  * @returns undefined when built, else why it was not tried
@@ -17,18 +19,12 @@ const buildDir = path.join(root, 'build', 'cmake');
  */
 function buildNative({ tests = false, verbose = true } = {}) {
   if (process.env.ANOMALYCLR_NATIVE === 'skip') return 'ANOMALYCLR_NATIVE=skip';
-  let cmakeJs;
-  try {
-    cmakeJs = require.resolve('cmake-js/bin/cmake-js', { paths: [root] });
-  } catch {
-    return 'node_modules is not there yet; run `npm ci`';
-  }
+  if (!headers.some(file => fs.existsSync(path.join(root, file)))) return 'node_modules is not there yet; run `npm ci`';
   const { env, missing } = findTools();
   if (missing) return missing;
   const started = new Date();
   const run = (...args) => {
-    const common = ['--directory', root, '--out', buildDir, '--log-level', verbose ? 'info' : 'error'];
-    const result = spawnSync(process.execPath, [cmakeJs, ...args, ...common], {
+    const result = spawnSync('cmake', args, {
       cwd: root,
       env,
       encoding: 'utf8',
@@ -41,8 +37,12 @@ function buildNative({ tests = false, verbose = true } = {}) {
   };
   // A folder that is configured is not configured again by itself. The tests are never switched off again: that would
   // build everything anew each time the two forms alternate.
-  if (tests && !testsConfigured()) run('configure', '--CDANOMALYCLR_TESTS=ON');
-  run('build', '--parallel', String(os.availableParallelism()));
+  const fresh = !fs.existsSync(path.join(buildDir, 'CMakeCache.txt'));
+  if (fresh || (tests && !testsConfigured())) {
+    const generator = fresh && onPath('ninja') ? ['-G', 'Ninja'] : [];
+    run('-S', root, '-B', buildDir, ...generator, `-DANOMALYCLR_TESTS=${tests ? 'ON' : 'OFF'}`);
+  }
+  run('--build', buildDir, '--parallel', String(os.availableParallelism()));
   markBuilt(path.join(buildDir, '.built'), tests ? 'tests\n' : '', started);
   return undefined;
 }

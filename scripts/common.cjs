@@ -36,6 +36,8 @@ function findTools() {
   const compilers = ['c++', 'g++', 'clang++'];
   if (process.platform !== 'win32' && !process.env.CXX && !compilers.some(onPath))
     return { missing: 'no C++ compiler found; install g++ or clang++' };
+  if (process.platform !== 'win32' && !['ninja', 'make'].some(onPath))
+    return { missing: 'neither make nor ninja found; install one of them' };
   return { env };
 }
 

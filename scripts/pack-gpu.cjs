@@ -13,17 +13,12 @@ const { buildCuda } = require('./build-cuda.cjs');
 const folderName = 'anomalyclr-gpu';
 const say = line => console.log(`pack:gpu: ${line}`);
 
-/** Packages that no command on such a node loads: of the server, of builds, of the tools of TensorFlow.js. */
-const leftOut = new Set(
-  `fastify @fastify/swagger pino prom-client
-  cmake-js node-addon-api node-api-headers
-  argparse chalk core-js node-fetch regenerator-runtime string_decoder yargs`.split(/\s+/),
-);
-const isLeftOut = name => leftOut.has(name) || /^@(types|webgpu)\//.test(name);
+/** Packages that no command on such a node loads: of the server. */
+const leftOut = new Set(['fastify', '@fastify/swagger', 'pino', 'prom-client']);
+const isLeftOut = name => leftOut.has(name) || name.startsWith('@types/');
 
 /**
  * Folders of the packages to pack: what package-lock.json makes of the dependencies, without those left out.
- * onnxruntime-node, which is optional, stays out: it is 0.3 GB, and runs bundles alone.
  */
 function packedPackages({ packages }) {
   const packed = new Set();
@@ -62,9 +57,7 @@ const unused = [
 /** Whether a file of a packed package, or of dist/, goes along; its path is relative to the root. */
 function isPacked(file) {
   if (/(^|\/)(licen[cs]e|notice)[^/]*$/i.test(file)) return true;
-  // of each package of TensorFlow.js Node.js reads one bundle
-  if (file.startsWith('node_modules/@tensorflow/'))
-    return /^node_modules\/@tensorflow\/[^/]+\/(package\.json|dist\/[^/]+\.(node\.js|wasm))$/.test(file);
+  if (file.startsWith('dist/node-api/')) return false;
   return !unused.some(pattern => pattern.test(file));
 }
 

@@ -89,11 +89,15 @@ function markedTests(mark) {
 
 function compile() {
   const mark = 'dist/.built';
-  if (!outdated(mark, ['src', 'bench', 'tsconfig.json', 'tsconfig.build.json'])) return;
+  if (
+    !outdated(mark, ['src', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'scripts/bundle.cjs', 'package-lock.json'])
+  )
+    return;
   say('compiling TypeScript');
   const started = new Date();
   fs.rmSync(at('dist'), { recursive: true, force: true });
   run(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
+  run(process.execPath, [at('scripts/bundle.cjs')]);
   markBuilt(at(mark), '', started);
 }
 

@@ -74,7 +74,7 @@ async function openOne(name: BackendName, threads: number): Promise<Backend> {
   tf.enableProdMode(); // which spares the console its advice
   let describe: string = name;
   if (needs !== undefined) describe = await loadNode(name, needs, threads).catch((e: Error) => fail(e.message));
-  else if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm').catch((e: Error) => fail(oneLine(e.message)));
+  else if (name === 'wasm') await import('./wasm.js').catch((e: Error) => fail(oneLine(e.message)));
   if (!(await start(id))) fail('does not start on this machine');
   if (name === 'wasm') describe = tf.env().getBool('WASM_HAS_SIMD_SUPPORT') ? 'wasm with SIMD' : 'wasm';
   // tfjs-node-gpu without a GPU is tfjs-node

@@ -4,7 +4,7 @@ import { packageRoot } from '../../src/addon.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
 import { readScores } from '../../src/score/read-scores.js';
 import { temporaryFolder } from '../read/craft.js';
-import { cli, sample, smallTraining } from '../support/cli.js';
+import { sample, smallTraining } from '../support/cli.js';
 import { anomalyclr } from './in-process.js';
 
 const at = temporaryFolder();
@@ -70,20 +70,4 @@ test('without a schema it is refused in one line that names the option', async (
   const { code, stderr } = await anomalyclr('inspect', example);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^anomalyclr: .*nanoaod\.root: needs --schema, [^\n]*\n$/);
-});
-
-test('where jsroot is not installed, one line says how to get it', async () => {
-  const hook = `export const resolve = (name, context, next) => {
-    if (name.startsWith('jsroot')) throw new Error('not there');
-    return next(name, context);
-  };`;
-  const start = `import { register } from 'node:module'; register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}));`;
-  writeFileSync(at('without.mjs'), start);
-  const { code, stderr } = await cli(['inspect', example, ...schema], {
-    NODE_OPTIONS: `--import ${at('without.mjs')}`,
-  });
-  expect(stderr).toMatch(
-    /^anomalyclr: .*nanoaod\.root: ROOT files are read by the package jsroot, [^\n]*npm install jsroot\n$/,
-  );
-  expect(code).toBe(1);
 });

@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
 import type { LibraryProgram } from '../library-thread.js';
+
+/** What scripts/bundle.cjs makes of jsroot stands beside this file where that is compiled. */
+const bundled = new URL('./jsroot.js', import.meta.url);
 
 /**
  * What jsroot is asked, through its public parts: `openFile` over a FileProxy, `readObject` of the tree, TBuffer for the
@@ -8,7 +12,7 @@ import type { LibraryProgram } from '../library-thread.js';
  * `{ baskets }` reads baskets and unpacks them; `{}` closes.
  */
 export const rootProgram: LibraryProgram = {
-  module: 'jsroot/io',
+  module: existsSync(bundled) ? bundled.href : 'jsroot/io',
   limits: { maxOldGenerationSizeMb: 2048 },
   source: `
 const fs = require('node:fs');

@@ -54,13 +54,13 @@ interface ReadableBranch extends RootBranch {
 
 /**
  * Opens a TTree of a ROOT file, such as `Events` of CMS NanoAOD: branches of numbers, of arrays with a counter or of fixed
- * length, and of std::vector of numbers. Of a tree in several cycles the last is taken. By jsroot, an optional dependency.
+ * length, and of std::vector of numbers. Of a tree in several cycles the last is taken. By jsroot.
  *
  * @param tree - its name, with folders before it where it lies in one
  */
 export async function openRoot(file: string, tree = 'Events'): Promise<ColumnFile> {
   await statFile(file);
-  const thread = takeThread(file);
+  const thread = LibraryThread.take(rootProgram);
   try {
     const answer = await thread
       .ask({ file: path.resolve(file), tree })
@@ -71,16 +71,6 @@ export async function openRoot(file: string, tree = 'Events'): Promise<ColumnFil
   } catch (error) {
     await LibraryThread.release(thread);
     throw error;
-  }
-}
-
-function takeThread(file: string): LibraryThread {
-  try {
-    return LibraryThread.take(rootProgram);
-  } catch {
-    throw new AnomalyClrError(
-      `${file}: ROOT files are read by the package jsroot, which is missing; npm install jsroot`,
-    );
   }
 }
 
