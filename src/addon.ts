@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { AugmentationInfo } from './config/recipe.js';
 import { AnomalyClrError, UsageError } from './errors.js';
 import { oneLine } from './files.js';
+import { findPlatform, packageRoot, platformSpec } from './platform.js';
+
+export { packageRoot } from './platform.js';
 
 /** A contiguous float array in the precision of its session. */
 export type Floats = Float32Array | Float64Array;
@@ -392,47 +394,56 @@ export interface Addon {
   MappedFile: new (argument: { file: string }) => NativeMappedFile;
 }
 
-const notBuilt =
-  'the native engine is not built; it needs CMake 3.22 or later and a C++20 compiler: run "npm run build:native"';
-
-let loaded: Addon | undefined;
-
-/** The package's own folder, whether this file runs from src/ or from dist/src/. */
-export function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const up = path.dirname(folder);
-    if (up === folder) throw new AnomalyClrError('package.json of anomalyclr is missing; install the package again');
-    folder = up;
-  }
-  return folder;
+/** The addon's file, and where it comes from in words. */
+export interface AddonFile {
+  readonly file: string;
+  readonly source: string;
 }
 
-export const addonFile = (): string => path.join(packageRoot(), 'build', 'cmake', 'Release', 'anomalyclr.node');
+/**
+ * The addon that was compiled here, else that of the platform's package.
+ *
+ * @throws AnomalyClrError where there is neither, saying how to get one
+ */
+export function findAddon(): AddonFile {
+  const root = packageRoot();
+  const file = path.join(root, 'build', 'cmake', 'Release', 'anomalyclr.node');
+  if (existsSync(file)) return { file, source: 'compiled here' };
+  const prebuilt = findPlatform();
+  if (prebuilt) return { file: path.join(prebuilt.folder, 'anomalyclr.node'), source: `prebuilt, of ${prebuilt.name}` };
+  const script = path.relative('.', path.join(root, 'scripts', 'build-native.cjs'));
+  throw new AnomalyClrError(
+    `the native engine is neither installed nor compiled: npm install ${platformSpec()}, or with CMake 3.22 or later and a C++20 compiler: node ${script}`,
+  );
+}
+
+let loaded: { addon: Addon; from: AddonFile } | undefined;
+
+/** Where the addon that is in use comes from. */
+export const addonSource = (): string | undefined => loaded?.from.source;
 
 /**
  * The compiled addon.
  *
- * @throws AnomalyClrError when it was not built, does not load, or ANOMALYCLR_NATIVE=skip leaves it out; UsageError when
+ * @throws AnomalyClrError when there is none, it does not load, or ANOMALYCLR_NATIVE=skip leaves it out; UsageError when
  * ANOMALYCLR_TARGET names what this CPU lacks
  */
 export function loadAddon(): Addon {
-  if (loaded) return loaded;
+  if (loaded) return loaded.addon;
   if (process.env['ANOMALYCLR_NATIVE'] === 'skip')
     throw new AnomalyClrError('ANOMALYCLR_NATIVE=skip leaves the native engine out; unset it to have it');
-  const file = addonFile();
-  if (!existsSync(file)) throw new AnomalyClrError(notBuilt);
+  const from = findAddon();
   let addon: Addon;
   try {
-    addon = createRequire(import.meta.url)(file) as Addon;
+    addon = createRequire(import.meta.url)(from.file) as Addon;
   } catch (error) {
-    throw new AnomalyClrError(`the native engine does not load: ${oneLine((error as Error).message)}`);
+    throw new AnomalyClrError(`the native engine (${from.source}) does not load: ${oneLine((error as Error).message)}`);
   }
   try {
     addon.info();
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  loaded = addon;
+  loaded = { addon, from };
   return addon;
 }

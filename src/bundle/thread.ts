@@ -1,6 +1,9 @@
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AnomalyClrError } from '../errors.js';
 import { oneLine } from '../files.js';
+import { findPlatform, platformName, platformSpec } from '../platform.js';
 import type { Numbers } from '../read/schema/column-file.js';
 
 /** Values of a tensor in memory; `bool` is Uint8Array of 1 and 0, `float16` Uint16Array of its bits. */
@@ -106,18 +109,21 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** How onnxruntime-node comes here without the CUDA libraries that its own script would download. */
-const getRuntime = 'get it by npm_config_onnxruntime_node_install=skip npm install onnxruntime-node@1.30.0';
-
 /**
- * Where onnxruntime-node lies.
+ * Where ONNX Runtime lies: the user's own onnxruntime-node, which may compute on a GPU, else that of the platform's
+ * package. The first comes without the CUDA libraries that its own script would download.
+ *
  * @throws AnomalyClrError saying how to get it
  */
-export function findRuntime(name = 'onnxruntime-node'): string {
+export function findRuntime(name = 'onnxruntime-node', platform = platformName()): string {
   try {
     return import.meta.resolve(name);
   } catch {
-    throw new AnomalyClrError(`${name} is not installed, which runs bundles; ${getRuntime}`);
+    const prebuilt = findPlatform(platform);
+    if (prebuilt) return pathToFileURL(path.join(prebuilt.folder, 'onnxruntime.cjs')).href;
+    throw new AnomalyClrError(
+      `${name} is not installed, which runs bundles; get it by npm install ${platformSpec(platform)}, or npm_config_onnxruntime_node_install=skip npm install onnxruntime-node@1.30.0`,
+    );
   }
 }
 

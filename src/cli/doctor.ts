@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import process from 'node:process';
-import { loadAddon, type DeviceFound } from '../addon.js';
+import { addonSource, loadAddon, type DeviceFound } from '../addon.js';
 import { examineProviders } from '../bundle/examine.js';
 import type { DoctorOptions } from '../config/schema.js';
 import { describeCuda, examineCuda } from '../engine/cuda.js';
@@ -10,7 +10,9 @@ import { cacheSummary, userCacheFolder } from '../read/cache/folder.js';
 import { examineBackends } from '../ops/examine.js';
 import type { Context } from './commands.js';
 
-type Native = ({ built: true } & ReturnType<ReturnType<typeof loadAddon>['info']>) | { built: false; problem: string };
+type Native =
+  | ({ built: true; source: string } & ReturnType<ReturnType<typeof loadAddon>['info']>)
+  | { built: false; problem: string };
 
 interface Diagnosis {
   version: string;
@@ -58,7 +60,8 @@ export async function run(options: DoctorOptions, { output, version }: Context):
 
 function examineNative(): Native {
   try {
-    return { built: true, ...loadAddon().info() };
+    const info = loadAddon().info();
+    return { built: true, source: addonSource() ?? '', ...info };
   } catch (error) {
     if (!(error instanceof AnomalyClrError)) throw error;
     return { built: false, problem: error.message }; // which says how to mend it
@@ -88,7 +91,7 @@ function format({
   ];
   if (native.built)
     rows.push(
-      ['native engine', `${native.version}, ${native.threads} threads`],
+      ['native engine', `${native.version}, ${native.threads} threads, ${native.source}`],
       ['CPU features', native.features || 'none that the engine has code for'],
       ['CPU target', `${native.target}, of ${native.targets}`],
     );

@@ -3,19 +3,27 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { addonFile, loadAddon, packageRoot, type DeviceFound, type NativePlace } from '../addon.js';
+import { findAddon, loadAddon, packageRoot, type DeviceFound, type NativePlace } from '../addon.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { oneLine } from '../files.js';
+import { findPlatform, platformName } from '../platform.js';
 
 /** Where the native engine is to compute; `auto` is a GPU where one works. */
 export type Device = 'auto' | 'cpu' | 'cuda';
 
-/** The file named by ANOMALYCLR_CUDA_LIBRARY, else where `npm run build:cuda` puts it; undefined where that says `skip`. */
+const libraryName = 'libanomalyclr_cuda.so';
+
+/**
+ * The file named by ANOMALYCLR_CUDA_LIBRARY, else where `npm run build:cuda` puts it, else that of the package
+ * `@anomalyclr/linux-x64-cuda` where that is installed; undefined where the variable says `skip`.
+ */
 export function cudaLibrary(): string | undefined {
   const named = process.env['ANOMALYCLR_CUDA_LIBRARY'];
   if (named === 'skip') return undefined;
   if (named !== undefined && named !== '') return path.resolve(named);
-  return path.join(packageRoot(), 'build', 'cuda', 'libanomalyclr_cuda.so');
+  const built = path.join(packageRoot(), 'build', 'cuda', libraryName);
+  const prebuilt = existsSync(built) ? undefined : findPlatform(platformName('cuda'));
+  return prebuilt ? path.join(prebuilt.folder, libraryName) : built;
 }
 
 /** Of several processes on one machine each takes a GPU: LOCAL_RANK, as torchrun sets it. */
@@ -86,7 +94,7 @@ const program = `
 export async function examineCuda(): Promise<DeviceFound> {
   const library = cudaLibrary();
   if (library === undefined) return findCuda();
-  const args = ['-e', program, addonFile(), library, String(localDevice())];
+  const args = ['-e', program, findAddon().file, library, String(localDevice())];
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 120_000 });
     return JSON.parse(stdout) as DeviceFound;

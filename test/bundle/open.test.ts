@@ -197,7 +197,7 @@ needsRuntime(
 );
 
 test('where onnxruntime-node is missing, one line says how to get it', () => {
-  expect(() => findRuntime('onnxruntime-nowhere')).toThrow(
-    /^onnxruntime-nowhere is not installed, which runs bundles; get it by npm_config_onnxruntime_node_install=skip npm install onnxruntime-node@[\d.]+$/,
+  expect(() => findRuntime('onnxruntime-nowhere', '@anomalyclr/nowhere')).toThrow(
+    /^onnxruntime-nowhere is not installed, which runs bundles; get it by npm install @anomalyclr\/nowhere@0\.1\.0, or npm_config_onnxruntime_node_install=skip npm install onnxruntime-node@[\d.]+$/,
   );
 });

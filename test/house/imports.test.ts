@@ -33,6 +33,7 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['errors'] },
   { units: ['temporaries'] },
   { units: ['files'] },
+  { units: ['platform'] },
   { units: ['config', 'events'] },
   { units: ['read', 'model', 'addon', 'augment'], peers: true },
   { units: ['ops'] },
