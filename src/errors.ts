@@ -1,6 +1,19 @@
 /** Something the user can mend: what was wrong, where, what to do. Shown as one line, exit code 1. */
 export class AnomalyClrError extends Error {
   override name = 'AnomalyClrError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
+}
+
+/**
+ * Text as one line that a terminal shows and does not obey: names in a damaged file, which messages tell, may hold any
+ * control character.
+ */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what it replaces
+  return text.replace(/\s*[\n\u2028\u2029]\s*/g, '; ').replace(/[\x00-\x1f\x7f-\x9f]/g, '?');
 }
 
 /** Why the AbortSignal of a command has fired. */

@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { explainIssue, oneLine } from '../files.js';
+import { explainIssue, fileError } from '../files.js';
 import { Hdf5Reader, statFile } from '../read/hdf5-reader.js';
+import { openGrouped } from '../read/schema/grouped.js';
+import { parquetProgram } from '../read/schema/parquet-worker.js';
 import { type Origin, originKey, originSchema } from './origin.js';
 
 /** Scores as read back: [events] each; `eventIds` where the file has them. */
@@ -88,8 +89,9 @@ async function openHdf5(file: string): Promise<ScoreSource> {
       async read(from, to) {
         const score = (await reader.read('score', from, to)) as Float32Array;
         const inDomain = (await reader.read('in_domain', from, to)) as Uint8Array;
-        if (!hasEventIds) return { score, inDomain };
-        return { score, inDomain, eventIds: (await reader.read('EvtId', from, to)) as BigInt64Array };
+        if (!hasEventIds) return checked(file, { score, inDomain }, to - from);
+        const eventIds = (await reader.read('EvtId', from, to)) as BigInt64Array;
+        return checked(file, { score, inDomain, eventIds }, to - from);
       },
       close: () => reader.close(),
     };
@@ -101,54 +103,51 @@ async function openHdf5(file: string): Promise<ScoreSource> {
 
 async function openParquet(file: string): Promise<ScoreSource> {
   await statFile(file);
-  const damaged = (error: unknown): AnomalyClrError =>
-    new AnomalyClrError(`${file}: cannot be read as Parquet (${oneLine((error as Error).message)}); copy it again`);
-  const source = await asyncBufferFromFile(file);
-  const metadata = await parquetMetadataAsync(source).catch((error: unknown) => Promise.reject(damaged(error)));
-  const events = Number(metadata.num_rows);
-  const names = metadata.schema.slice(1).map(({ name }) => name);
-  for (const [name, type] of Object.entries({ score: 'FLOAT', in_domain: 'INT32', EvtId: 'INT64' })) {
-    const column = metadata.schema.find(one => one.name === name);
-    if (name === 'EvtId' && !column) continue;
-    if (column?.type !== type || column.repetition_type !== 'REQUIRED')
-      throw new AnomalyClrError(`${file}: no column ${name} of ${type}; is it a score file?`);
-  }
-  const hasEventIds = names.includes('EvtId');
-  return {
-    events,
-    hasEventIds,
-    origin: parseOrigin(file, metadata.key_value_metadata?.find(({ key }) => key === originKey)?.value),
-    async read(from, to) {
-      const rows = {
-        score: new Float32Array(to - from),
-        inDomain: new Uint8Array(to - from),
-        ...(hasEventIds ? { eventIds: new BigInt64Array(to - from) } : {}),
-      };
-      const columns = { score: rows.score, in_domain: rows.inDomain, EvtId: rows.eventIds };
-      let missing = (to - from) * (hasEventIds ? 3 : 2);
-      const onChunk = ({ columnName, columnData, rowStart, rowEnd }: Chunk): void => {
-        const column = columns[columnName as keyof typeof columns];
-        if (!column) return;
-        const [first, end] = [Math.max(from, rowStart), Math.min(to, rowEnd, rowStart + columnData.length)];
-        for (let row = first; row < end; row++) column[row - from] = columnData[row - rowStart] as never;
-        missing -= Math.max(0, end - first);
-      };
-      if (to > from)
-        await parquetRead({ file: source, metadata, columns: names, rowStart: from, rowEnd: to, onChunk }).catch(
-          (error: unknown) => Promise.reject(damaged(error)),
+  const source = await openGrouped(file, parquetProgram, 'score the events again');
+  try {
+    const types = new Map(source.branches.map(({ name, type, list }) => [name, list ? 'lists' : type]));
+    for (const [name, type] of Object.entries({ score: 'float32', in_domain: 'uint8', EvtId: 'int64' })) {
+      if (name === 'EvtId' && !types.has(name)) continue;
+      if (types.get(name) !== type)
+        throw new AnomalyClrError(`${file}: no column ${name} of ${type}; is it a score file?`);
+    }
+    const hasEventIds = types.has('EvtId');
+    const names = ['score', 'in_domain', ...(hasEventIds ? ['EvtId'] : [])];
+    return {
+      events: source.rows,
+      hasEventIds,
+      origin: parseOrigin(file, source.texts.get(originKey)),
+      async read(from, to) {
+        const nothing = { score: new Float32Array(), inDomain: new Uint8Array() };
+        if (from === to) return hasEventIds ? { ...nothing, eventIds: new BigInt64Array() } : nothing;
+        const columns = await source.read(names, from, to);
+        const score = columns.get('score')?.values;
+        const inDomain = columns.get('in_domain')?.values;
+        const eventIds = columns.get('EvtId')?.values;
+        // a column with gaps comes as float64
+        const whole = score instanceof Float32Array && inDomain instanceof Uint8Array;
+        if (!whole || (hasEventIds && !(eventIds instanceof BigInt64Array)))
+          throw new AnomalyClrError(`${file}: scores are missing in rows ${from} to ${to - 1}; the file is damaged`);
+        return checked(
+          file,
+          { score, inDomain, ...(eventIds instanceof BigInt64Array ? { eventIds } : {}) },
+          to - from,
         );
-      if (missing !== 0) throw damaged(new Error(`${missing} values are missing of rows ${from} to ${to - 1}`));
-      return rows;
-    },
-    close: async () => undefined,
-  };
+      },
+      close: () => source.close(),
+    };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }
 
-interface Chunk {
-  readonly columnName: string;
-  readonly columnData: ArrayLike<unknown>;
-  readonly rowStart: number;
-  readonly rowEnd: number;
+/** Scores as a file gives them, where they are as many as asked for and flags are 0 or 1. */
+function checked(file: string, scores: Scores, rows: number): Scores {
+  const { score, inDomain, eventIds = { length: rows } } = scores;
+  if ([score, inDomain, eventIds].every(({ length }) => length === rows) && inDomain.every(flag => flag <= 1))
+    return scores;
+  throw new AnomalyClrError(`${file}: holds in_domain that is not 0 or 1, or too few rows; the file is damaged`);
 }
 
 async function readCsv(file: string): Promise<Scores> {
@@ -157,7 +156,13 @@ async function readCsv(file: string): Promise<Scores> {
   const inDomain: number[] = [];
   const eventIds: bigint[] = [];
   let hasEventIds: boolean | undefined;
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  const input = createReadStream(file);
+  let failure: unknown;
+  const lines = createInterface({ input, crlfDelay: Infinity });
+  input.on('error', error => {
+    failure = error;
+    lines.close();
+  });
   for await (const line of lines) {
     if (hasEventIds === undefined) {
       hasEventIds = line === 'score,in_domain,EvtId';
@@ -166,7 +171,7 @@ async function readCsv(file: string): Promise<Scores> {
       continue;
     }
     const match = csvRow.exec(line);
-    if (!match || (match[3] !== undefined) !== hasEventIds)
+    if (!match || (match[3] !== undefined) !== hasEventIds || !isInt64(match[3] ?? '0'))
       throw new AnomalyClrError(
         `${file}: row ${score.length + 1} is "${line.slice(0, 60)}", expected as its first line says`,
       );
@@ -174,9 +179,11 @@ async function readCsv(file: string): Promise<Scores> {
     inDomain.push(Number(match[2]));
     if (hasEventIds) eventIds.push(BigInt(match[3]));
   }
+  if (failure !== undefined) throw fileError(file, failure, 'read');
   if (hasEventIds === undefined) throw new AnomalyClrError(`${file}: is empty, expected score,in_domain[,EvtId]`);
   const columns = { score: Float32Array.from(score), inDomain: Uint8Array.from(inDomain) };
   return hasEventIds ? { ...columns, eventIds: BigInt64Array.from(eventIds) } : columns;
 }
 
+const isInt64 = (text: string): boolean => text.length <= 20 && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 const csvRow = /^(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|Infinity)|NaN),([01])(?:,(-?\d+))?$/;

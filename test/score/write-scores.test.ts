@@ -131,7 +131,7 @@ describe('readScores refuses', () => {
     await expect(readScores(at('none.csv'))).rejects.toThrow(/no such file/);
     await expect(readScores(at('scores.txt'))).rejects.toThrow(UsageError);
     writeFileSync(at('text.parquet'), 'text');
-    await expect(readScores(at('text.parquet'))).rejects.toThrow(/text\.parquet: cannot be read as Parquet \(/);
+    await expect(readScores(at('text.parquet'))).rejects.toThrow(/text\.parquet: cannot be opened \(/);
     writeFileSync(at('text.h5'), 'text');
     await expect(readScores(at('text.h5'))).rejects.toThrow(AnomalyClrError);
     const sample = path.join(process.cwd(), 'sample/Ato4l.h5');

@@ -6,6 +6,7 @@ import { RecordBatch } from 'apache-arrow/fb/record-batch';
 import { ByteBuffer } from 'flatbuffers';
 import * as z from 'zod';
 import { dataKindNames } from '../../events/data-kinds.js';
+import { printable } from '../../errors.js';
 import { oneLine } from '../../files.js';
 import { FileBytes } from './bytes.js';
 
@@ -197,7 +198,7 @@ function columnsOf(messageBytes: Uint8Array, body: Uint8Array, rows: number, has
     status: view(12 + ids, rows, Uint8Array),
     problem: row => {
       demand(texts[row] >= 0 && texts[row] <= texts[row + 1] && texts[row + 1] <= text.length, 'a text is damaged');
-      return Buffer.from(text.subarray(texts[row], texts[row + 1])).toString();
+      return printable(Buffer.from(text.subarray(texts[row], texts[row + 1])).toString());
     },
   };
 }

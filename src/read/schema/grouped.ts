@@ -20,6 +20,7 @@ const opened = z.object({
       width: count.optional(),
     }),
   ),
+  texts: z.array(z.tuple([z.string(), z.string()])).default([]),
 });
 const columnsRead = z.record(
   z.string(),
@@ -33,13 +34,19 @@ const slowest = 1e6;
 /** Larger groups are kept unpacked and read from piece by piece. */
 const maxStride = 65536;
 
+/** One that may say something of itself. */
+export interface GroupedFile extends ColumnFile {
+  /** What stands beside its columns, by key. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
 /**
  * A file whose rows lie in groups that are read as a whole (row groups of Parquet, record batches of Arrow), by a library
  * in a thread. The group read last is kept.
  *
  * @param hint - what to do about groups that are too large.
  */
-export async function openGrouped(file: string, program: LibraryProgram, hint: string): Promise<ColumnFile> {
+export async function openGrouped(file: string, program: LibraryProgram, hint: string): Promise<GroupedFile> {
   const { size } = await statFile(file);
   const seconds = Math.round(patience + size / slowest);
   const thread = LibraryThread.take(program);
@@ -49,7 +56,7 @@ export async function openGrouped(file: string, program: LibraryProgram, hint: s
     return Promise.reject(new AnomalyClrError(`${file}: ${what} (${cause}); ${advice}`));
   };
   try {
-    const { groups, leaves } = await thread
+    const { groups, leaves, texts } = await thread
       .ask({ file: path.resolve(file) }, seconds)
       .then(answer => opened.parse(answer))
       .catch(damage('cannot be opened'));
@@ -67,6 +74,7 @@ export async function openGrouped(file: string, program: LibraryProgram, hint: s
     return {
       rows: starts[groups.length],
       branches: leaves,
+      texts: new Map(texts),
       stride: Math.min(maxStride, largest),
       read: (names, from, to) => cache.read(names, from, to),
       close: () => LibraryThread.release(thread),

@@ -1,7 +1,7 @@
 import type { LibraryProgram } from '../library-thread.js';
 
 /**
- * `{ file }` opens a Parquet file and tells its row groups and leaves; `{ group, names }` reads leaves of one row group,
+ * `{ file }` opens a Parquet file and tells its row groups, its leaves and the texts beside them; `{ group, names }` reads leaves of one row group,
  * flat; `{}` closes.
  */
 export const parquetProgram: LibraryProgram = {
@@ -133,13 +133,66 @@ const addPage = (out, { definitionLevels, repetitionLevels, values }, { entry, f
 const maxValues = 2 ** 26;
 const checkPage = (header, left) => {
   const { compressed_page_size: packed, uncompressed_page_size: unpacked } = header;
-  const count = (header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header)?.num_values ?? 0;
+  const own = header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header;
+  const count = own ? own.num_values : 0;
   if (!(packed >= 0 && packed <= left)) throw new Error('a page of ' + packed + ' bytes in ' + left);
   if (!(unpacked >= 0 && unpacked <= maxPageBytes)) throw new Error('a page of ' + unpacked + ' bytes');
   const { definition_levels_byte_length: definition, repetition_levels_byte_length: repetition } = header.data_page_header_v2 ?? {};
   if (header.data_page_header_v2 && !(definition >= 0 && repetition >= 0 && definition + repetition <= packed))
     throw new Error('a page without its levels');
   if (!(count >= 0 && count <= maxValues)) throw new Error('a page of ' + count + ' values');
+};
+
+// the library follows a run to its end, however long it says it is, and an array of over 2^27 ends the whole process;
+// a few writers fill a run of packed bits up to 504 values
+const checkRuns = (page, from, width, values) => {
+  for (let at = from, seen = 0; seen < values && at < page.length;) {
+    let head = 0;
+    for (let shift = 0, more = true; more; shift += 7) {
+      head |= (page[at] & 127) << shift;
+      more = page[at++] > 127;
+    }
+    const packed = head & 1;
+    const count = packed ? (head >> 1) << 3 : head >>> 1;
+    if (!(count >= 0 && count <= values - seen + 504)) throw new Error('a run of ' + count + ' values in a page of ' + values);
+    seen += count;
+    at += packed ? (count / 8) * width : (width + 7) >> 3;
+  }
+};
+const bitsOf = (level) => 32 - Math.clz32(level);
+const checkValues = (page, at, { type }, { encoding, num_values: values }) => {
+  if (encoding === 'RLE' && type === 'BOOLEAN') checkRuns(page, at + 4, 1, values);
+  else if (/DICTIONARY$|^RLE$/.test(encoding)) checkRuns(page, at + 1, page[at], values);
+};
+const readPageV1 = (datapage, packed, header, decoder, levels) => {
+  const own = header.data_page_header;
+  const page = datapage.decompressPage(packed, header.uncompressed_page_size, decoder.codec, decoder.compressors);
+  let at = 0;
+  for (const level of [levels.mostRepeated, levels.full]) {
+    if (level === 0) continue;
+    if (at + 4 > page.length) throw new Error('a page without its levels');
+    checkRuns(page, at + 4, bitsOf(level), own.num_values);
+    at += 4 + new DataView(page.buffer, page.byteOffset).getUint32(at, true);
+  }
+  checkValues(page, at, decoder, own);
+  return datapage.readDataPage(page, own, decoder);
+};
+const readPageV2 = (datapage, packed, header, decoder, levels) => {
+  const own = header.data_page_header_v2;
+  const repeated = own.repetition_levels_byte_length;
+  const before = repeated + own.definition_levels_byte_length;
+  let page = packed;
+  if (own.is_compressed !== false) {
+    const size = header.uncompressed_page_size - before;
+    const values = datapage.decompressPage(packed.subarray(before), size, decoder.codec, decoder.compressors);
+    page = new Uint8Array(before + values.length);
+    page.set(packed.subarray(0, before));
+    page.set(values, before);
+  }
+  if (levels.mostRepeated > 0) checkRuns(page, 0, bitsOf(levels.mostRepeated), own.num_values);
+  if (levels.full > 0) checkRuns(page, repeated, bitsOf(levels.full), own.num_values);
+  checkValues(page, before, decoder, own);
+  return datapage.readDataPageV2(page, { ...header, data_page_header_v2: { ...own, is_compressed: false } }, decoder);
 };
 
 // pages by the library's parts: its rows are nested arrays, ten times the memory
@@ -151,16 +204,15 @@ const readPages = ({ column, datapage, convert, plain }, bytes, decoder, levels,
     checkPage(header, bytes.byteLength - reader.offset);
     const packed = new Uint8Array(bytes, reader.offset, header.compressed_page_size);
     reader.offset += packed.length;
-    const unpack = () => datapage.decompressPage(packed, header.uncompressed_page_size, decoder.codec, decoder.compressors);
     if (header.type === 'DICTIONARY_PAGE') {
-      const page = unpack();
+      const page = datapage.decompressPage(packed, header.uncompressed_page_size, decoder.codec, decoder.compressors);
       const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
       const { num_values } = header.dictionary_page_header;
       dictionary = convert.convert(plain.readPlain({ view, offset: 0 }, decoder.type, num_values, decoder.element.type_length), decoder);
     } else if (header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2') {
       const own = header.data_page_header ?? header.data_page_header_v2;
-      const { dataPage, ...rest } =
-        header.type === 'DATA_PAGE' ? datapage.readDataPage(unpack(), own, decoder) : datapage.readDataPageV2(packed, header, decoder);
+      const readPage = header.type === 'DATA_PAGE' ? readPageV1 : readPageV2;
+      const { dataPage, ...rest } = readPage(datapage, packed, header, decoder, levels);
       addPage(out, { ...rest, values: convert.convertWithDictionary(dataPage, dictionary, own.encoding, decoder) }, levels);
     }
   }
@@ -177,7 +229,8 @@ const readLeaf = (parts, group, { path, type, list }) => {
     parsers: parts.convert.DEFAULT_PARSERS };
   const steps = schemaPath.slice(1).map(({ element }) => element.repetition_type);
   const defined = (count) => steps.slice(0, count).filter((step) => step !== 'REQUIRED').length;
-  const levels = { list, full: defined(steps.length), entry: defined(steps.indexOf('REPEATED') + 1) };
+  const mostRepeated = steps.filter((step) => step === 'REPEATED').length;
+  const levels = { list, mostRepeated, full: defined(steps.length), entry: defined(steps.indexOf('REPEATED') + 1) };
   const out = { rows: 0, maxRows, numbers: new Growing(type), offsets: new Int32Array(list ? maxRows + 1 : 0) };
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   if (maxRows > 0) readPages(parts, bytes.slice(start, start + Number(meta.total_compressed_size)), decoder, levels, out);
@@ -197,7 +250,8 @@ const open = async ({ parquetMetadataAsync, parquetSchema }, file) => {
   const groups = metadata.row_groups.map(({ num_rows }) => Number(num_rows));
   for (const rows of groups)
     if (!(rows >= 0 && rows <= maxRows)) throw new Error('a row group of ' + rows + ' rows, above ' + maxRows);
-  return { groups, leaves };
+  const texts = (metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? '']);
+  return { groups, leaves, texts };
 };
 const close = () => {
   if (handle !== undefined) fs.closeSync(handle);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { printable } from '../../errors.js';
 import type { BranchInfo, Numbers } from './column-file.js';
 
 const count = z.number().int().min(0);
@@ -223,6 +224,3 @@ function alienType({ kind, className, otherFile, children, leaves }: BranchFacts
   const what = printable(className || (leaves.at(0)?.kind ?? kind));
   return children > 0 ? `${what} in ${children} branches` : what;
 }
-
-/** Of a damaged file any bytes may come, which messages should not bring to a terminal. */
-export const printable = (text: string): string => text.replaceAll(/[^ -~]/g, '?');

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
-import { AnomalyClrError } from '../../errors.js';
+import { AnomalyClrError, printable } from '../../errors.js';
 import { show } from '../../files.js';
 import type { EventFormat } from '../event-file.js';
 import { statFile } from '../hdf5-reader.js';
@@ -9,7 +9,7 @@ import { LibraryThread } from '../library-thread.js';
 import type { BranchInfo, Column, ColumnFile } from './column-file.js';
 import { schemaEvents } from './events.js';
 import { type Basket, columnOf, openBasket, type RawBasket } from './root-basket.js';
-import { type Layout, type RootBranch, branchesOfTree, printable, type TreeFacts, treeFacts } from './root-branches.js';
+import { type Layout, type RootBranch, branchesOfTree, type TreeFacts, treeFacts } from './root-branches.js';
 import { rootProgram } from './root-worker.js';
 
 const signature = Buffer.from('root', 'latin1');

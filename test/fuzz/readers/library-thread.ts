@@ -1,0 +1,85 @@
+import type { LibraryProgram } from '../../../src/read/library-thread.js';
+
+export type { LibraryProgram };
+
+/**
+ * Takes the place of src/read/library-thread.ts in the build that is fuzzed: the same programs, in this thread, where
+ * their coverage is seen and a failure does not cost a tenth of a second. What the thread bears beyond errors, a hang or
+ * a library that takes all memory, is left to the fuzzer to find.
+ */
+export class LibraryThread {
+  private failed = false;
+
+  private constructor(
+    private readonly program: LibraryProgram,
+    private readonly running: Promise<Running>,
+  ) {}
+
+  static take(program: LibraryProgram): LibraryThread {
+    const running = spares.get(program)?.pop() ?? start(program);
+    return new LibraryThread(program, running);
+  }
+
+  async ask(request: object): Promise<unknown> {
+    if (this.failed) throw new Error('the reader stopped');
+    const { answer } = await this.running;
+    try {
+      const { value, transfer = [] } = await answer(structuredClone(request));
+      // as it crosses from one thread to another
+      return structuredClone({ value }, { transfer }).value;
+    } catch (error) {
+      this.failed = true;
+      throw new Error(String((error as Error | null)?.message ?? error), { cause: error });
+    }
+  }
+
+  static async release(used: LibraryThread): Promise<void> {
+    const { answer, renew } = await used.running;
+    await Promise.resolve()
+      .then(() => answer({}))
+      .catch(() => (used.failed = true));
+    if (used.failed) await renew();
+    spares.set(used.program, [...(spares.get(used.program) ?? []), used.running]);
+  }
+}
+
+interface Answer {
+  readonly value: unknown;
+  readonly transfer?: ArrayBuffer[];
+}
+interface Running {
+  readonly answer: (request: object) => Promise<Answer>;
+  readonly renew: () => Promise<void>;
+}
+/** A module of build/fuzz/readers/programs: a library program as it was written there, with its libraries. */
+interface ProgramModule {
+  readonly libraries: readonly unknown[];
+  readonly run: (
+    serve: (work: (library: unknown, request: object) => Answer | Promise<Answer>, prepare?: Prepare) => void,
+  ) => void;
+  readonly renew?: () => Promise<void>;
+}
+type Prepare = (...libraries: readonly unknown[]) => unknown;
+
+const spares = new Map<LibraryProgram, Promise<Running>[]>();
+/** HDF5 leaks the handles of what failed; its library is begun anew after so many, since that takes a while. */
+const failuresBorne = 100;
+
+async function start({ module }: LibraryProgram): Promise<Running> {
+  const file = new URL(`../../programs/${module.replaceAll(/\W/g, '-')}.mjs`, import.meta.url);
+  const { libraries, run, renew } = (await import(file.href)) as ProgramModule;
+  let answer: Running['answer'] | undefined;
+  run((work, prepare = library => library) => {
+    const library = Promise.resolve(prepare(...libraries));
+    answer = async request => work(await library, request);
+  });
+  if (!answer) throw new Error(`${module}: its program does not serve`);
+  let failures = 0;
+  return {
+    answer,
+    renew: async () => {
+      failures += 1;
+      if (failures % failuresBorne === 0) await renew?.();
+    },
+  };
+}
