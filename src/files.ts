@@ -1,19 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { AnomalyClrError } from './errors.js';
+import { isOfAnotherMachine, releaseTemporary, removeLeft, temporariesIn, temporaryFor } from './temporaries.js';
 
 /** Larger than any JSON or YAML file of ours: a guard against reading an event file as configuration. */
 const maxTextBytes = 64 * 2 ** 20;
-const temporary = /\.(\d+)-[0-9a-f]{8}\.tmp$/;
-/** Temporaries that this process is writing now. */
-const live = new Set<string>();
 
 /**
  * Writes a whole file or nothing: under a temporary name in the same folder, flushed to disk, then renamed. A reader, a
- * crash or a full disk never meets half a file. A symbolic link is kept and its target replaced.
+ * crash or a full disk never meets half a file. A symbolic link is kept and its target replaced. What killed writers of
+ * the same file left goes first.
  *
  * @param data the contents, or a function that writes them to the path it is given
  * @throws AnomalyClrError naming the file: missing folder, no permission, disk full, not a regular file
@@ -25,8 +23,8 @@ export async function writeAtomically(
   data: string | Uint8Array | ((temporaryPath: string) => Promise<void>),
 ): Promise<void> {
   const target = await writableTarget(path);
-  const temp = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-  live.add(temp);
+  await removeTemporariesOf(target);
+  const temp = temporaryFor(target);
   try {
     if (typeof data === 'function') await data(temp);
     const file = await open(temp, typeof data === 'function' ? 'r+' : 'wx');
@@ -42,40 +40,47 @@ export async function writeAtomically(
     await rm(temp, { force: true });
     throw fileError(path, error, 'write');
   } finally {
-    live.delete(temp);
+    releaseTemporary(temp);
   }
 }
 
-/** Removes what writers that were killed left in folder `dir`; temporaries of running processes stay. */
-export async function removeStaleTemporaries(dir: string): Promise<void> {
+/**
+ * Removes what killed writers of files left in folder `dir`; temporaries of running processes stay.
+ *
+ * @param alone - of which files this process is known to be the only writer, on whatever machine the last one was
+ */
+export async function removeStaleTemporaries(
+  dir: string,
+  alone: (name: string) => boolean = () => false,
+): Promise<void> {
+  for (const temporary of await temporariesIn(dir))
+    if (temporary.isFolder)
+      continue; // folders are looked after by who fills them
+    else if (alone(temporary.name) && isOfAnotherMachine(temporary)) await rm(temporary.path).catch(() => undefined);
+    else await removeLeft(temporary);
+}
+
+async function removeTemporariesOf(file: string): Promise<void> {
+  for (const temporary of await temporariesIn(dirname(file)))
+    if (temporary.name === basename(file) && !temporary.isFolder) await removeLeft(temporary);
+}
+
+/**
+ * Makes a folder, with those that it is in, so that it survives a power cut.
+ * @throws AnomalyClrError naming it
+ */
+export async function makeFolder(dir: string): Promise<void> {
   try {
-    for (const name of await filesIn(dir)) {
-      const writer = temporary.exec(name)?.[1];
-      if (writer && !inUse(join(await realpath(dir), name), Number(writer))) await rm(join(dir, name), { force: true });
+    const first = await mkdir(dir, { recursive: true });
+    if (first === undefined) return;
+    const top = dirname(resolve(first));
+    for (let at = dirname(resolve(dir)); at.length >= top.length; at = dirname(at)) {
+      await syncFolder(at);
+      if (at === top) break;
     }
   } catch (error) {
-    throw fileError(dir, error, 'read');
+    throw fileError(dir, error, 'write');
   }
-}
-
-/** The same for the temporaries of one file, in a folder where others may be writing from other machines. */
-export async function removeStaleTemporariesOf(file: string): Promise<void> {
-  const target = await writableTarget(file);
-  try {
-    for (const name of await filesIn(dirname(target))) {
-      const writer = name.startsWith(`${basename(target)}.`) ? temporary.exec(name) : null;
-      if (writer?.index !== basename(target).length) continue;
-      const path = join(dirname(target), name);
-      if (!inUse(path, Number(writer[1]))) await rm(path, { force: true });
-    }
-  } catch (error) {
-    throw fileError(file, error, 'read');
-  }
-}
-
-/** Folders look after themselves, whoever fills them. */
-async function filesIn(dir: string): Promise<string[]> {
-  return (await readdir(dir, { withFileTypes: true })).flatMap(entry => (entry.isDirectory() ? [] : [entry.name]));
 }
 
 /**
@@ -174,25 +179,11 @@ async function writableTarget(path: string): Promise<string> {
   }
 }
 
-/** Makes the rename itself survive a power cut; some systems can't open folders, and lose nothing else by it. */
-async function syncFolder(dir: string): Promise<void> {
+/** Makes names in a folder survive a power cut; some systems can't open folders, and lose nothing else by it. */
+export async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, 'r').catch(() => undefined);
   await folder?.sync().catch(() => undefined);
   await folder?.close();
-}
-
-function inUse(path: string, writer: number): boolean {
-  return writer === process.pid ? live.has(path) : isRunning(writer);
-}
-
-/** Whether there is a process of this number. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // runs, under another user
-  }
 }
 
 /** @throws AnomalyClrError where a file cannot be written: asked before the work rather than after it */

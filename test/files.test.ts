@@ -7,14 +7,16 @@ import {
   readlinkSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { AnomalyClrError } from '../src/errors.js';
-import { readJson, readText, removeStaleTemporaries, writeAtomically } from '../src/files.js';
+import { makeFolder, readJson, readText, removeStaleTemporaries, writeAtomically } from '../src/files.js';
+import { temporaryFor } from '../src/temporaries.js';
 
 let dir: string;
 beforeEach(() => {
@@ -91,21 +93,48 @@ describe('writeAtomically', () => {
   });
 });
 
-test('removeStaleTemporaries removes what dead writers left, and nothing else', async () => {
-  const dead = join(dir, 'a.json.999999999-0123abcd.tmp'); // past the largest process id of any system
-  const running = join(dir, `a.json.${process.ppid}-0123abcd.tmp`);
-  const ownOld = join(dir, `a.json.${process.pid}-0123abcd.tmp`); // of an earlier process with our id
-  const others = [join(dir, 'a.json'), join(dir, 'notes.tmp')];
-  for (const path of [dead, running, ownOld, ...others]) writeFileSync(path, '');
-  const folder = join(dir, 'part.999999999-0123abcd.tmp');
-  mkdirSync(folder);
-  await writeAtomically(join(dir, 'b'), async temporary => {
-    await writeFile(temporary, 'x');
-    await removeStaleTemporaries(dir);
-    expect(existsSync(temporary)).toBe(true);
+describe('temporaries', () => {
+  const dead = 'a.json.999999999-0123abcd.tmp'; // past the largest process id of any system
+  const running = `a.json.${process.ppid}-0123abcd.tmp`;
+  const ownOld = `a.json.${process.pid}-0123abcd.tmp`; // of an earlier process with our id
+  const ours = basename(temporaryFor('a.json')).replace(String(process.pid), '999999999');
+  const elsewhere = ours.replace(/-(.{4})/, (_, mark: string) => `-${mark === 'ffff' ? 'fffe' : 'ffff'}`);
+  const silent = elsewhere.replace('999999999', '1');
+  const others = ['b.json.999999999-0123abcd.tmp', 'notes.tmp'];
+  const folder = 'part.999999999-0123abcd.tmp';
+  const place = (name: string) => join(dir, name);
+  beforeEach(() => {
+    for (const name of [dead, running, ownOld, ours, elsewhere, silent, ...others]) writeFileSync(place(name), '');
+    mkdirSync(place(folder));
+    utimesSync(place(silent), 1e9, 1e9);
   });
-  expect([dead, ownOld].map(existsSync)).toEqual([false, false]);
-  expect([running, ...others, folder].map(existsSync)).toEqual([true, true, true, true]);
+
+  test('removeStaleTemporaries removes what dead writers left, and nothing else', async () => {
+    await writeAtomically(place('b'), async temporary => {
+      await writeFile(temporary, 'x');
+      await removeStaleTemporaries(dir);
+      expect(existsSync(temporary)).toBe(true);
+    });
+    expect(readdirSync(dir).toSorted()).toEqual(['b', elsewhere, folder, 'notes.tmp', running].toSorted());
+  });
+
+  test('where no other writer is known, of other machines too', async () => {
+    await removeStaleTemporaries(dir, name => name === 'a.json');
+    expect(readdirSync(dir).toSorted()).toEqual([folder, 'notes.tmp', running].toSorted());
+  });
+
+  test('writing a file clears what its killed writers left, and no other', async () => {
+    await writeAtomically(place('a.json'), '');
+    expect(readdirSync(dir).toSorted()).toEqual(['a.json', elsewhere, folder, running, ...others].toSorted());
+  });
+});
+
+test('makeFolder makes folders in folders, and nothing where there is one', async () => {
+  await makeFolder(join(dir, 'x', 'y', 'z'));
+  await makeFolder(join(dir, 'x', 'y', 'z'));
+  expect(readdirSync(join(dir, 'x', 'y'))).toEqual(['z']);
+  writeFileSync(join(dir, 'file'), '');
+  expect(await failure(makeFolder(join(dir, 'file', 'x')))).toMatch(/file\/x: a part of this path is not a folder$/);
 });
 
 describe('readJson', () => {

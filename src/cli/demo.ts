@@ -6,6 +6,7 @@ import { parseOptions } from '../config/parse.js';
 import type { DemoOptions } from '../config/schema.js';
 import { openEngine } from '../engine/index.js';
 import { AnomalyClrError, Stopped, UsageError } from '../errors.js';
+import { removeStaleTemporaries } from '../files.js';
 import { run as evaluate } from './evaluate.js';
 import { run as train } from './train.js';
 import type { Context } from './commands.js';
@@ -53,6 +54,7 @@ export async function run(options: DemoOptions, context: Context): Promise<void>
 
 /** A run of an earlier demo makes way; anything else stays. */
 async function clear(folder: string): Promise<void> {
+  await removeStaleTemporaries(folder); // one that was killed before its first file was whole
   if (!existsSync(folder) || (await readdir(folder)).length === 0) return;
   if (!existsSync(path.join(folder, 'config.json')))
     throw new UsageError(`${folder}: holds something that is not a run; name another --out`);

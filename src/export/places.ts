@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { cardSchema, type Card } from '../bundle/card.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { checkWritable, readText, removeStaleTemporaries, writeAtomically } from '../files.js';
+import { checkWritable, readText, writeAtomically } from '../files.js';
 import { cardText, cardTitle } from './card-text.js';
 
 /** The card as it lies beside its bundle. It belongs to the file of that name where the hash is that of the file. */
@@ -54,7 +54,6 @@ export async function writeBundle(places: BundlePlaces, bytes: Uint8Array, card:
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const name = path.basename(places.bundle);
   const wrapper = { bundle: name, bytes: bytes.length, sha256, card } satisfies z.infer<typeof cardFileSchema>;
-  await removeStaleTemporaries(path.dirname(places.bundle));
   await writeAtomically(places.json, `${JSON.stringify(wrapper, null, 2)}\n`);
   await writeAtomically(places.markdown, cardText(card, { file: name, sha256, bytes: bytes.length }));
   await writeAtomically(places.bundle, bytes);

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { cardKey, crossedColumns, crossedRowsOf, inputName, type Card } from '../bundle/card.js';
 import { AnomalyClrError, UsageError } from '../errors.js';
 import { dataKind } from '../events/data-kinds.js';
-import { checkWritable, fileError, isRunning, readText, writeAtomically } from '../files.js';
+import { checkWritable, fileError, makeFolder, readText, writeAtomically } from '../files.js';
+import { openWorkFolder } from '../score/work-folder.js';
 
 /** Most events of one execution; a request has at most as many. */
 const maxBatch = 1024;
@@ -42,41 +42,19 @@ export async function checkTritonPlace(dir: string, name: string): Promise<void>
  */
 export async function writeTriton(dir: string, bytes: Uint8Array, card: Card): Promise<string> {
   const model = path.join(dir, card.name);
-  const mark = `${process.pid}-${randomBytes(4).toString('hex')}`;
+  await makeFolder(dir);
   // hidden folders are no models for Triton
-  const temporary = path.join(dir, `.${card.name}.${mark}.new`);
-  const old = path.join(dir, `.${card.name}.${mark}.old`);
+  const work = await openWorkFolder(model, `.${card.name}`);
   try {
-    await mkdir(dir, { recursive: true });
-    await restoreAndClear(dir, card.name);
-    await mkdir(path.join(temporary, '1'), { recursive: true });
-    await writeAtomically(path.join(temporary, '1', 'model.onnx'), bytes);
-    await writeAtomically(path.join(temporary, 'config.pbtxt'), tritonConfig(card));
-    const replaces = existsSync(model);
-    if (replaces) await rename(model, old);
-    try {
-      await rename(temporary, model);
-    } catch (error) {
-      if (replaces) await rename(old, model);
-      throw error;
-    }
-    await rm(old, { recursive: true, force: true });
+    await mkdir(path.join(work.path, '1'));
+    await writeAtomically(path.join(work.path, '1', 'model.onnx'), bytes);
+    await writeAtomically(path.join(work.path, 'config.pbtxt'), tritonConfig(card));
+    await work.commit();
     return model;
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw fileError(model, error, 'write');
-  }
-}
-
-/** What an export that was killed has left: the old model goes back where no new one came, the rest goes. */
-async function restoreAndClear(dir: string, name: string): Promise<void> {
-  for (const entry of await readdir(dir)) {
-    if (!entry.startsWith(`.${name}.`)) continue;
-    const [, writer, kind] = /^\.(\d+)-[0-9a-f]{8}\.(new|old)$/.exec(entry.slice(name.length + 1)) ?? [];
-    if (writer === undefined || isRunning(Number(writer))) continue;
-    const left = path.join(dir, entry);
-    if (kind === 'old' && !existsSync(path.join(dir, name))) await rename(left, path.join(dir, name));
-    else await rm(left, { recursive: true, force: true });
+  } finally {
+    await work.discard().catch(() => undefined);
   }
 }
 

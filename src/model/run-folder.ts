@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { fileError, readJson, removeStaleTemporaries, show, writeAtomically } from '../files.js';
+import { fileError, makeFolder, readJson, removeStaleTemporaries, show, writeAtomically } from '../files.js';
 
 /** Where everything of a run lies. */
 export function runFiles(folder: string) {
@@ -19,6 +19,8 @@ export function runFiles(folder: string) {
     report: at('report.html'),
     checkpoint: at('checkpoint'),
     comparators: at('comparators'),
+    /** Beginning of the name of representations that are too many for memory; they go when they are not needed. */
+    representations: at('representations'),
     untrainedEncoder: at('comparators', 'untrained-encoder.safetensors'),
     comparatorDetector: (name: string) => at('comparators', `${name}.safetensors`),
   };
@@ -69,9 +71,8 @@ export async function beginRun(
   if (exists && !resume)
     throw new UsageError(`${folder}: already holds something; name another --out, or go on with --resume`);
   const plain = JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
+  if (exists) await clearTemporaries(files);
   if (resume && existsSync(files.config) && existsSync(files.provenance)) {
-    await removeStaleTemporaries(folder);
-    if (existsSync(files.checkpoint)) await removeStaleTemporaries(files.checkpoint);
     const old = await readJson(files.config, z.record(z.string(), z.unknown()));
     for (const name of new Set([...Object.keys(old), ...Object.keys(plain)]))
       if (!freeOptions.has(name) && JSON.stringify(old[name]) !== JSON.stringify(plain[name]))
@@ -89,14 +90,21 @@ export async function beginRun(
       throw new AnomalyClrError(
         `${show(plain['schema'])}: this schema has changed since ${folder} was begun; a run cannot be resumed on other events`,
       );
+    await makeFolder(files.checkpoint);
     return existsSync(files.report);
   }
-  await mkdir(files.checkpoint, { recursive: true }).catch((e: unknown) =>
-    Promise.reject(fileError(folder, e, 'write')),
-  );
+  await makeFolder(folder);
   await writeAtomically(files.config, `${JSON.stringify(plain, null, 2)}\n`);
   await writeAtomically(files.provenance, `${JSON.stringify(provenance, null, 2)}\n`);
+  await makeFolder(files.checkpoint);
   return false;
+}
+
+/** A run is of one training at a time, whose last one may have been on another machine. Other files are others'. */
+async function clearTemporaries(files: RunFiles): Promise<void> {
+  const own = new Set(Object.values(files).flatMap(file => (typeof file === 'string' ? [path.basename(file)] : [])));
+  await removeStaleTemporaries(files.folder, name => own.has(name));
+  for (const folder of [files.checkpoint, files.comparators]) await removeStaleTemporaries(folder, () => true);
 }
 
 /** The folders of a run's seeds: its own, then those of further seeds. */

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
+import { open, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { fileError, readJson, removeStaleTemporaries, writeAtomically } from '../files.js';
+import { fileError, makeFolder, readJson, removeStaleTemporaries, writeAtomically } from '../files.js';
 import { differenceOf, identitySchema, originSchema, shardWords } from './origin.js';
 
 /** What the parts in a folder are parts of. */
@@ -62,7 +62,7 @@ export class PartFolder {
     const opened = new PartFolder(folder, manifest);
     const file = path.join(folder, 'manifest.json');
     if (existsSync(folder)) {
-      await removeStaleTemporaries(folder);
+      await removeStaleTemporaries(folder, () => true); // one score at a time, whose last one may have been elsewhere
       const names = await readdir(folder).catch((error: unknown) => Promise.reject(fileError(folder, error, 'read')));
       if (names.length > 0 && !existsSync(file))
         throw new AnomalyClrError(
@@ -78,9 +78,7 @@ export class PartFolder {
         );
       }
     }
-    await mkdir(folder, { recursive: true }).catch((error: unknown) =>
-      Promise.reject(fileError(folder, error, 'write')),
-    );
+    await makeFolder(folder);
     await writeAtomically(file, `${JSON.stringify({ format: 'anomalyclr.partial.1', ...manifest }, null, 2)}\n`);
     return opened;
   }

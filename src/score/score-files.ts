@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Shard, shardRows, shardText } from '../config/shard.js';
 import type { ScoreOptions } from '../config/schema.js';
 import { AnomalyClrError, Stopped, UsageError } from '../errors.js';
-import { checkWritable, removeStaleTemporariesOf } from '../files.js';
+import { checkWritable } from '../files.js';
 import { mustBeKnownTo } from '../read/data-kind.js';
 import { openEvents, type Reading } from '../read/index.js';
 import type { EventScorer } from './event-scorer.js';
@@ -221,7 +221,6 @@ async function scoreInParts(work: Work, partial: PartFolder): Promise<number> {
       kept += whole;
       bar?.update(resumed + done);
     });
-    await removeStaleTemporariesOf(out);
     await writeParts(work, partial, await openScoreWriter(out, { hasEventIds: plan.hasEventIds, origin: work.origin }));
     await partial.remove();
     return resumed;

@@ -1,15 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import process from 'node:process';
 import { AnomalyClrError } from '../errors.js';
-import { fileError, isRunning } from '../files.js';
-
-/** Names its process, so that a folder left by one that was killed is known as such. */
-const ownerFile = 'owner';
-/** A folder of a process on another machine counts as left behind where nothing was written to it for so long, ms. */
-const silence = 3_600_000;
+import { fileError, syncFolder } from '../files.js';
+import { isLeft, releaseTemporary, removeLeft, temporariesIn, temporaryFor } from '../temporaries.js';
 
 /** A folder being filled beside where it is to stand: nothing stands under that name until `commit`. */
 export interface WorkFolder {
@@ -21,91 +14,87 @@ export interface WorkFolder {
 }
 
 /**
- * Makes the folder `TARGET.<process>-<8 hex>.tmp`, and removes those of the same target that killed processes left.
+ * Makes a folder under a temporary name beside `target`, and removes those of the same target that killed processes left.
  *
  * @param target - the folder that it may become, which need not exist
+ * @param beside - what the temporary name is made of, where that is not the name of `target`
  * @throws AnomalyClrError where no folder can be made there
  */
-export async function openWorkFolder(target: string): Promise<WorkFolder> {
+export async function openWorkFolder(target: string, beside = path.basename(target)): Promise<WorkFolder> {
   const parent = await realpath(path.dirname(target)).catch((error: unknown) =>
     Promise.reject(fileError(target, error, 'write')),
   );
   const place = path.join(parent, path.basename(target));
-  await removeLeft(place);
-  const folder = temporaryName(place);
+  const hidden = path.join(parent, beside);
+  const folder = temporaryFor(hidden);
   try {
+    await putBackOrRemove(place, beside);
     await mkdir(folder);
-    await writeFile(path.join(folder, ownerFile), `${process.pid} ${os.hostname()}\n`);
   } catch (error) {
+    releaseTemporary(folder);
     throw fileError(target, error, 'write');
   }
-  let gone = false;
+  const discard = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    releaseTemporary(folder);
+  };
   return {
     path: folder,
     async commit() {
+      const old = temporaryFor(hidden, 'old');
       try {
-        await rm(path.join(folder, ownerFile));
         await sync(folder);
-        const old = temporaryName(place);
-        const replaced = await rename(place, old).then(
+        const replaces = await rename(place, old).then(
           () => true,
           () => false, // there was none
         );
-        await rename(folder, place);
-        gone = true;
-        if (replaced) await rm(old, { recursive: true, force: true });
+        try {
+          await rename(folder, place);
+        } catch (error) {
+          if (replaces) await rename(old, place);
+          throw error;
+        }
+        await syncFolder(parent);
+        await rm(old, { recursive: true, force: true });
       } catch (error) {
         throw fileError(target, error, 'write');
+      } finally {
+        releaseTemporary(old);
       }
     },
-    async discard() {
-      if (!gone) await rm(folder, { recursive: true, force: true });
-      gone = true;
-    },
+    discard,
   };
 }
 
 /** A power cut after this leaves whole files. */
 async function sync(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const file = await open(path.join(folder, name), 'r+');
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const at = path.join(folder, entry.name);
+    if (entry.isDirectory()) {
+      await sync(at);
+      continue;
+    }
+    const file = await open(at, 'r+');
     try {
       await file.sync();
     } finally {
       await file.close();
     }
   }
+  await syncFolder(folder);
 }
 
-function temporaryName(place: string): string {
-  return `${place}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-}
-
-/** Removes what killed processes left beside `place`. Another user's folder stays. */
-async function removeLeft(place: string): Promise<void> {
-  const [parent, name] = [path.dirname(place), path.basename(place)];
-  for (const other of await readdir(parent).catch(() => [])) {
-    const writer = other.startsWith(`${name}.`) && /^\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(other.slice(name.length))?.[1];
-    if (writer && (await isLeft(path.join(parent, other), Number(writer))))
-      await rm(path.join(parent, other), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-/** A process number means something on its own machine alone; of another one only silence tells. */
-async function isLeft(folder: string, writer: number): Promise<boolean> {
-  const text = await readFile(path.join(folder, ownerFile), 'utf8').catch(() => '');
-  const host = text.trim().split(' ')[1];
-  if (host === undefined || host === os.hostname()) return !isRunning(writer);
-  let last = 0;
-  for (const file of await readdir(folder).catch(() => []))
-    last = Math.max(
-      last,
-      await stat(path.join(folder, file)).then(
-        s => s.mtimeMs,
-        () => 0,
-      ),
+/** What killed processes left: an old folder goes back where none came in its place, the rest goes. */
+async function putBackOrRemove(place: string, beside: string): Promise<void> {
+  for (const temporary of await temporariesIn(path.dirname(place))) {
+    if (temporary.name !== beside || !temporary.isFolder || !(await isLeft(temporary))) continue;
+    const missing = await stat(place).then(
+      () => false,
+      () => true,
     );
-  return Date.now() - last > silence;
+    if (temporary.ending === 'old' && missing) await rename(temporary.path, place);
+    else await removeLeft(temporary);
+  }
 }
 
 /** @throws AnomalyClrError where `folder` is there and is nothing that `marker` is in: it shall not be lost */

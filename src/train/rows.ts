@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import path from 'node:path';
-import process from 'node:process';
 import type { Floats } from '../addon.js';
 import { take } from '../events/event-batch.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { AnomalyClrError } from '../errors.js';
 import { fileError } from '../files.js';
+import { runFiles } from '../model/run-folder.js';
 import type { EventStore } from '../read/store.js';
+import { releaseTemporary, temporaryFor } from '../temporaries.js';
 
 /** A row of features for every event of a run, read in the stretches of its store. */
 export interface RowSource {
@@ -88,7 +87,7 @@ class RowFile implements RowSource {
 
   /** Under the name of a temporary, so that what a killed run leaves is cleared away by the next. */
   static async create(folder: string, features: number, first: Int32Array): Promise<RowFile> {
-    const file = path.join(folder, `representations.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+    const file = temporaryFor(runFiles(folder).representations);
     const handle = await open(file, 'wx+').catch((error: unknown) => Promise.reject(fileError(file, error, 'write')));
     return new RowFile(file, handle, features, first);
   }
@@ -119,6 +118,7 @@ class RowFile implements RowSource {
   async close(): Promise<void> {
     await this.handle.close();
     await rm(this.file, { force: true });
+    releaseTemporary(this.file);
   }
 }
 

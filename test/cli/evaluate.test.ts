@@ -126,7 +126,7 @@ test('a shard that is killed leaves nothing under its name, and the next one rem
   const args = ['--shard', '1/1', '--out', at('killed')];
   const { child, finished } = start([...given, ...signals, ...args, '--background', ...long]);
   const found = await waitFor(temporary);
-  expect(found).toMatch(/^killed\.\d+-[0-9a-f]{8}\.tmp$/);
+  expect(found).toMatch(/^killed\.\d+-[0-9a-f]{12}\.tmp$/);
   child.kill('SIGKILL');
   expect((await finished).signal).toBe('SIGKILL');
   expect(existsSync(at('killed'))).toBe(false);

@@ -78,11 +78,11 @@ test('what a killed export left is cleared', async () => {
   const dir = at('killed');
   await writeTriton(dir, bytes('one'), card());
   const dead = spawnSync(process.execPath, ['-e', '']).pid;
-  mkdirSync(path.join(dir, `.x.${dead}-0123abcd.new`, '1'), { recursive: true });
+  mkdirSync(path.join(dir, `.x.${dead}-0123abcd.tmp`, '1'), { recursive: true });
   mkdirSync(path.join(dir, `.x.${dead}-0123abce.old`, '1'), { recursive: true });
-  mkdirSync(path.join(dir, `.x.${process.ppid}-0123abcd.new`)); // of one that runs
+  mkdirSync(path.join(dir, `.x.${process.ppid}-0123abcd.tmp`)); // of one that runs
   await writeTriton(dir, bytes('two'), card());
-  expect(readdirSync(dir).toSorted()).toEqual([`.x.${process.ppid}-0123abcd.new`, 'x']);
+  expect(readdirSync(dir).toSorted()).toEqual([`.x.${process.ppid}-0123abcd.tmp`, 'x']);
 });
 
 test('a model that a killed export had moved aside goes back', async () => {

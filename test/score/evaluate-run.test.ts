@@ -2,8 +2,10 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   utimesSync,
   writeFileSync,
@@ -28,6 +30,7 @@ import { checkMemory } from '../../src/score/evaluation-figures.js';
 import { readStretches, rowsOfShard, stretchRows } from '../../src/score/evaluation-rows.js';
 import type { EventScorer } from '../../src/score/event-scorer.js';
 import { fitPreparation } from '../../src/score/prepare.js';
+import { temporaryFor } from '../../src/temporaries.js';
 import { arrayCurvePoints, arrayFigures, arrayRoc, arraySpectrum } from '../evaluate/arrays.js';
 import { paddedEvents, particles, temporaryFolder, writeRaw } from '../read/craft.js';
 import { sample } from '../support/cli.js';
@@ -274,6 +277,9 @@ test('memory: a stretch of events at a time, and the scores of one method, refus
   expect(asked.events).toBe(0);
 });
 
+/** The mark of another machine than this one. */
+const elsewhere = temporaryFor('x').includes('-ffff') ? 'fffe' : 'ffff';
+
 test('nothing is left of a work folder: in the end, after an error, after Ctrl-C, and of a process that was killed', async () => {
   const left = () => readdirSync(at('')).filter(name => name.includes('.scores.') || name.endsWith('.tmp'));
   expect(left()).toEqual([]);
@@ -293,15 +299,24 @@ test('nothing is left of a work folder: in the end, after an error, after Ctrl-C
   expect(left()).toEqual([]);
   // of a process that is no more, of one on another machine that has long been silent, and of one that runs there now
   const dead = `${at('figures.json')}.scores.99999999-0123abcd.tmp`;
-  const [silent, alive] = ['1', '2'].map(n => `${at('figures.json')}.scores.${process.pid}-0123abc${n}.tmp`);
-  for (const folder of [dead, silent, alive]) {
-    cpSync(at('part-1-of-1'), folder, { recursive: true });
-    writeFileSync(path.join(folder, 'owner'), folder === dead ? '' : '1 elsewhere.example\n');
-  }
-  for (const file of readdirSync(silent)) utimesSync(path.join(silent, file), 1e9, 1e9);
+  const [silent, alive] = ['1', '2'].map(n => `${at('figures.json')}.scores.99999999-${elsewhere}0123abc${n}.tmp`);
+  for (const folder of [dead, silent, alive]) cpSync(at('part-1-of-1'), folder, { recursive: true });
+  for (const file of [...readdirSync(silent), '']) utimesSync(path.join(silent, file), 1e9, 1e9);
   await evaluateRun(quick, [scorers[0]]);
   expect(left()).toEqual([path.basename(alive)]);
   rmSync(alive, { recursive: true });
+});
+
+test('killed between the two renames that replace a part: the old one is back at the next start', async () => {
+  const out = at('swapped');
+  const part = { ...quick, shard: { index: 1, of: 2 }, out };
+  await evaluateShard(part, [scorers[0]]);
+  renameSync(out, `${out}.99999999-0123abcd.old`);
+  mkdirSync(`${out}.99999999-0123abce.tmp`);
+  const failing = { ...fakeScorer(3), score: () => Promise.reject(new Error('lost')) };
+  await expect(evaluateShard(part, [failing])).rejects.toThrow('lost');
+  expect(readdirSync(at('')).filter(name => name.startsWith('swapped'))).toEqual(['swapped']);
+  expect(readdirSync(out)).toContain('manifest.json');
 });
 
 test('a part appears under its name when it is whole, in the place of an older one, and of nothing else', async () => {

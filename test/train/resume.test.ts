@@ -44,19 +44,6 @@ describe('a run that is stopped', () => {
     expect(fingerprints('two')).toEqual(fingerprints('whole'));
   });
 
-  test.each([6, 19, 33])('kill -9 some time after step %i and --resume: bit-equal results', async until => {
-    const run = `killed${until}`;
-    const { child, finished } = start(['train', ...smallTraining, '--out', at(run)]);
-    while (child.exitCode === null && steps(run) < until) await new Promise(resolve => setTimeout(resolve, 2));
-    child.kill('SIGKILL');
-    const first = await finished;
-    if (first.signal === 'SIGKILL') {
-      const resumed = await cli(['train', ...smallTraining, '--out', at(run), '--resume']);
-      expect([resumed.code, resumed.stderr]).toEqual([0, '']);
-    }
-    expect(fingerprints(run)).toEqual(fingerprints('whole'));
-  });
-
   test('Ctrl-C leaves a checkpoint, says how to go on, and exits 1', async () => {
     const { child, finished } = start(['train', ...smallTraining, '--epochs', '40', '--out', at('stopped')]);
     while (child.exitCode === null && steps('stopped') < 5) await new Promise(resolve => setTimeout(resolve, 2));

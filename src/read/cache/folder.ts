@@ -3,7 +3,7 @@ import { mkdir, readdir, realpath, rm, stat, statfs, utimes } from 'node:fs/prom
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { isRunning } from '../../files.js';
+import { isLeft, isOfAnotherMachine, removeLeft, temporariesIn } from '../../temporaries.js';
 
 /** Where packed copies lie if nothing else is said: ANOMALYCLR_CACHE, or the place of the system for such things. */
 export function userCacheFolder(): string {
@@ -19,13 +19,11 @@ export function userCacheFolder(): string {
 /** Largest share of its disk that the folder takes, and at most so much, bytes. */
 const mostShare = 0.2;
 const mostBytes = 50e9;
-/** A writer writes all the time; what was not touched for so long was left behind. ms */
-const staleAfter = 24 * 3600e3;
+/** A writer writes all the time; what was not touched for so long is not waited for. ms */
 const busyWithin = 120e3;
 
 /** No other file of the folder is touched, which may be anyone's. */
 const copyName = /\.[0-9a-f]{16}\.packed\.arrow$/;
-const temporary = /^(.*\.[0-9a-f]{16}\.packed\.arrow)\.(\d+)-[0-9a-f]{8}\.tmp$/;
 
 /** Where the packed copy of a file lies: its path and the schema that it is read by make the name. */
 export async function placeOf(folder: string, file: string, schemaHash: string): Promise<string> {
@@ -43,22 +41,20 @@ interface Kept {
   readonly used: number;
 }
 
-/** Packed copies in a folder, and temporaries beside them. None where there is no folder. */
-async function listed(folder: string): Promise<{ copies: Kept[]; temporaries: Kept[] }> {
-  const names = await readdir(folder).catch(() => []);
-  const found = { copies: [] as Kept[], temporaries: [] as Kept[] };
-  for (const name of names) {
-    const kind = copyName.test(name) ? 'copies' : temporary.test(name) ? 'temporaries' : undefined;
+/** Packed copies in a folder. None where there is no folder. */
+async function copiesIn(folder: string): Promise<Kept[]> {
+  const found: Kept[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
     const at = path.join(folder, name);
-    const info = kind && (await stat(at).catch(() => undefined)); // another process may clean up, too
-    if (kind && info) found[kind].push({ path: at, bytes: info.size, used: Math.max(info.atimeMs, info.mtimeMs) });
+    const info = copyName.test(name) && (await stat(at).catch(() => undefined)); // another process may clean up, too
+    if (info) found.push({ path: at, bytes: info.size, used: Math.max(info.atimeMs, info.mtimeMs) });
   }
   return found;
 }
 
 /** What `doctor` says of the folder. */
 export async function cacheSummary(folder: string): Promise<{ copies: number; bytes: number }> {
-  const { copies } = await listed(folder);
+  const copies = await copiesIn(folder);
   return { copies: copies.length, bytes: copies.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
@@ -70,11 +66,13 @@ export async function cacheSummary(folder: string): Promise<{ copies: number; by
  */
 export async function prepareFolder(folder: string, place: string, bytes: number): Promise<string | undefined> {
   await mkdir(folder, { recursive: true });
-  for (const { path: at, used } of (await listed(folder)).temporaries) {
-    const [, destination, writer] = temporary.exec(path.basename(at)) ?? [];
-    const age = Date.now() - used;
-    if (age > staleAfter) await rm(at, { force: true });
-    else if (age < busyWithin && destination === path.basename(place) && isRunning(Number(writer))) return 'busy';
+  for (const temporary of await temporariesIn(folder)) {
+    if (temporary.isFolder || !copyName.test(temporary.name)) continue;
+    if (await isLeft(temporary)) await removeLeft(temporary);
+    else if (temporary.name === path.basename(place) && !isOfAnotherMachine(temporary)) {
+      const { mtimeMs } = await stat(temporary.path).catch(() => ({ mtimeMs: 0 }));
+      if (Date.now() - mtimeMs < busyWithin) return 'busy';
+    }
   }
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < 2 * bytes) return 'too little room on its disk';
@@ -91,7 +89,7 @@ export async function touch(copy: string): Promise<void> {
 export async function pruneFolder(folder: string, kept: string, most?: number): Promise<void> {
   const { blocks, bsize } = await statfs(folder);
   const limit = most ?? Math.min(mostBytes, mostShare * blocks * bsize);
-  const { copies } = await listed(folder);
+  const copies = await copiesIn(folder);
   let total = copies.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const copy of copies.toSorted((a, b) => a.used - b.used)) {
     if (total <= limit) break;

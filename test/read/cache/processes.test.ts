@@ -21,8 +21,8 @@ beforeAll(async () => {
 const script = fileURLToPath(new URL('make-copy.ts', import.meta.url));
 
 /** Another process that makes a copy. */
-function make(folder: string, stop?: number): { child: ChildProcess; said: () => string; end: Promise<unknown> } {
-  const args = ['--import', 'tsx', script, file, folder, ...(stop === undefined ? [] : [String(stop)])];
+function make(folder: string): { child: ChildProcess; said: () => string; end: Promise<unknown> } {
+  const args = ['--import', 'tsx', script, file, folder];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -45,26 +45,6 @@ async function expectGood(folder: string): Promise<void> {
   expect(got.problems).toEqual(expected.problems);
   expect(use.warnings).toEqual([]);
 }
-
-test('kill -9 in the middle leaves nothing under the name, and what it leaves goes in time', async () => {
-  const folder = at('killed');
-  const { child, said, end } = make(folder, 8192);
-  while (!said().includes('reading')) await new Promise(resolve => setTimeout(resolve, 20));
-  expect(suffixes(folder)).toEqual(['.tmp']);
-  child.kill('SIGKILL');
-  await end;
-  expect(suffixes(folder)).toEqual(['.tmp']);
-  const [left] = readdirSync(folder).map(name => path.join(folder, name));
-  const use = cacheIn(folder);
-  await readThrough(await openEvents(file, { cache: use }), 8192);
-  expect(suffixes(folder)).toEqual(['.arrow', '.tmp']);
-  await expectGood(folder);
-  const [other] = [at('other.h5')];
-  await writeRaw(other, { Particles: particles(paddedEvents(10)) });
-  utimesSync(left, 1e9, 1e9);
-  await readThrough(await openEvents(other, { cache: use }), 8192);
-  expect(suffixes(folder)).toEqual(['.arrow', '.arrow']);
-});
 
 test('two processes that make the same copy at once', async () => {
   const folder = at('two');

@@ -6,7 +6,7 @@ import { sha256 } from '../../src/read/index.js';
 import { anomalyclr } from '../cli/in-process.js';
 import { temporaryFolder } from '../read/craft.js';
 import { needsRuntime, runtimeInstalled } from '../support/bundle.js';
-import { cli, smallTraining, start, type Finished } from '../support/cli.js';
+import { cli, smallTraining, type Finished } from '../support/cli.js';
 
 const at = temporaryFolder();
 const out = at('bundles/a.onnx');
@@ -92,23 +92,6 @@ describe.each([
     const replaced = file !== 'a.json' || moment === 'after'; // the JSON is the first to be renamed
     expect(await cardBelongs()).toBe(before && !replaced);
   });
-});
-
-needsRuntime('killed at any other time it leaves a whole bundle too, the old one or the new one', async () => {
-  const names: string[] = [];
-  for (const delay of [50, 300, 600, 900, 1200]) {
-    const { child, finished } = start(command);
-    const timer = setTimeout(() => child.kill('SIGKILL'), delay);
-    await finished;
-    clearTimeout(timer);
-    await verifies();
-    const now = readFileSync(out);
-    names.push((await readCard(out)).name);
-    expect(now.equals(old)).toBe(names.at(-1) === 'old');
-    if (names.at(-1) === 'new') break; // the command was done in that time, and is in any longer one
-  }
-  expect(names[0]).toBe('old'); // nothing is written within 50 ms
-  old = readFileSync(out);
 });
 
 needsRuntime.each([
