@@ -10,7 +10,6 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 
 const root = path.join(__dirname, '..');
-const built = path.join(root, 'build', 'fuzz', 'readers');
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
@@ -19,6 +18,8 @@ const { values } = parseArgs({
     replay: { type: 'boolean' },
   },
 });
+// apart, since tests may run while a fuzzer does
+const built = path.join(root, 'build', 'fuzz', values.replay ? 'readers-replayed' : 'readers');
 /** Bytes of the kept corpus of a target. */
 const mostKept = 150_000;
 const targets = readdirSync(path.join(root, 'test', 'fuzz', 'readers', 'targets'))

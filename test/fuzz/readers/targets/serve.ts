@@ -14,7 +14,7 @@ import { Refusal } from '../../../../src/serve/refusal.js';
 import { openServer } from '../../../../src/serve/server.js';
 import { readBase } from '../bases.js';
 import { Choices } from '../choices.js';
-import { demand, Finding, nothingLeft, refused } from '../oracle.js';
+import { demand, Finding, nothingLeft, outcomes, refused } from '../oracle.js';
 
 const card = cardSchema.parse(JSON.parse(readBase('card.json').toString()));
 const tensors = outputTensors(card);
@@ -78,6 +78,7 @@ async function answer(body: Buffer, headerLength: string | undefined): Promise<v
       version: '1',
     });
     JSON.parse(reply.toString('utf8', 0, length ?? reply.length));
+    outcomes.read += 1;
   } catch (error) {
     mustRefuse(error);
   }
@@ -86,6 +87,7 @@ async function answer(body: Buffer, headerLength: string | undefined): Promise<v
 function mustRefuse(error: unknown): void {
   if (error instanceof Finding) throw error;
   if (!(error instanceof Refusal)) refused(error); // is a finding, or an error of ours that should have been a refusal
+  outcomes.refused += 1;
   demand(error instanceof Refusal && error.status >= 400 && error.status <= 503 && error.status !== 500, String(error));
 }
 
