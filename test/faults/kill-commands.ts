@@ -15,7 +15,8 @@ export async function contents(
   of: (name: string, bytes: Buffer) => string | Promise<string> = (_, bytes) => digest(bytes),
 ): Promise<Record<string, string>> {
   const made: Record<string, string> = {};
-  for (const name of filesIn(folder)) made[name] = await of(name, readFileSync(path.join(folder, name)));
+  for (const name of filesIn(folder))
+    made[name] = isTemporary(name) ? 'left' : await of(name, readFileSync(path.join(folder, name)));
   return made;
 }
 
@@ -231,8 +232,15 @@ function mergingScores(parts: readonly string[], out: string): Command {
   };
 }
 
-/** Commands but for trainings, and what they need made. */
-export async function commandKinds(inputs: Inputs): Promise<Record<'score' | 'export' | 'cache' | 'evaluate', Kind>> {
+/**
+ * Commands but for trainings, and what they need made.
+ *
+ * @param exports - whether there is what an export checks its bundle by
+ */
+export async function commandKinds(
+  inputs: Inputs,
+  exports = true,
+): Promise<Record<'score' | 'export' | 'cache' | 'evaluate', Kind>> {
   const folder = path.dirname(inputs.model);
   const at = (name: string): string => path.join(folder, name);
   const { model, large, copies, background, signal } = inputs;
@@ -240,7 +248,8 @@ export async function commandKinds(inputs: Inputs): Promise<Record<'score' | 'ex
   const data = ['--data', large[0], '--on-bad-event', 'skip', '--cache-folder', copies, '--quiet'];
   await must(['score', '--model', model, ...data, '--precision', 'bf16', '--out', at('older-out.parquet')]);
   mkdirSync(at('older'));
-  await must(['export', '--model', model, '--out', path.join(at('older'), 'a.onnx'), '--name', 'old', '--quiet']);
+  if (exports)
+    await must(['export', '--model', model, '--out', path.join(at('older'), 'a.onnx'), '--name', 'old', '--quiet']);
   const judged = ['--background', background, '--signal', `s=${signal}`, '--threads', '1', '--quiet'];
   const [scores, parts] = [1, 2]
     .map(i => [at(`shard-${i}.h5`), at(`part-${i}`)] as const)
