@@ -61,9 +61,13 @@ async function main() {
 async function build() {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   rmSync(path.join(built, 'test'), { recursive: true, force: true });
-  const { status } = spawnSync(process.execPath, [tsc, '-p', path.join(root, 'test', 'fuzz', 'readers')], {
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [tsc, '-p', path.join(root, 'test', 'fuzz', 'readers'), '--outDir', built],
+    {
+      stdio: 'inherit',
+    },
+  );
   if (status !== 0) throw new Error('the targets do not compile');
   copyFileSync(
     path.join(built, 'test', 'fuzz', 'readers', 'library-thread.js'),

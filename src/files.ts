@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
-import { AnomalyClrError } from './errors.js';
+import { AnomalyClrError, printable } from './errors.js';
 import { isOfAnotherMachine, releaseTemporary, removeLeft, temporariesIn, temporaryFor } from './temporaries.js';
 
 /** Larger than any JSON or YAML file of ours: a guard against reading an event file as configuration. */
@@ -99,6 +99,31 @@ export async function readText(path: string): Promise<string> {
   }
 }
 
+/** Beyond any file of ours. What walks a value calls itself at each level, and 10,000 levels end the stack. */
+const maxDepth = 200;
+
+/** @throws Error where a value from a file has lists and mappings within each other over 200 deep */
+export function mustBeShallow(value: unknown): void {
+  const left: [value: unknown, depth: number][] = [[value, 0]];
+  for (let one = left.pop(); one; one = left.pop()) {
+    const [within, depth] = one;
+    if (typeof within !== 'object' || within === null) continue;
+    if (depth === maxDepth) throw new Error(`it is nested over ${maxDepth} deep`);
+    for (const inner of Object.values(within)) if (typeof inner === 'object') left.push([inner, depth + 1]);
+  }
+}
+
+/**
+ * The value of JSON that comes from a file.
+ *
+ * @throws Error where it is none, or nested over 200 deep
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  mustBeShallow(value);
+  return value;
+}
+
 /**
  * Reads a JSON file and checks it.
  * @throws AnomalyClrError in one line: the file, the key, the value got and what is wrong with it
@@ -107,7 +132,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
   const text = await readText(path);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     throw new AnomalyClrError(`${path}: not valid JSON: ${oneLine((error as Error).message)}`);
   }
@@ -132,14 +157,21 @@ export function explainIssue(issue: z.core.$ZodIssue): string {
 
 /** A value as it stands in a message: JSON, at most 60 characters. */
 export function show(value: unknown): string {
-  const text =
-    typeof value === 'bigint' || typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
+  const text = typeof value === 'bigint' || typeof value === 'number' ? String(value) : jsonOf(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'nothing';
+  } catch {
+    return Array.isArray(value) ? 'lists within lists' : 'mappings within mappings'; // too deep for the stack
+  }
 }
 
 /** Several lines as one. */
 export function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, '; ');
+  return printable(text.trim());
 }
 
 /** What the system said of a file, as an error that names the file. Errors of ours pass unchanged. */
@@ -153,10 +185,12 @@ export function fileError(path: string, error: unknown, doing: 'read' | 'write')
     EISDIR: 'is a folder, not a file',
     EACCES: `no permission to ${doing} it`,
     EPERM: `no permission to ${doing} it`,
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'no space left on the disk',
-    EDQUOT: 'the disk quota is used up',
-    EMFILE: 'too many open files',
+    EROFS: 'the file system is read-only; name another place',
+    ENOSPC: 'no space left on the disk; make room and start again',
+    EDQUOT: 'the disk quota is used up; make room and start again',
+    EMFILE: 'too many open files; raise the limit (ulimit -n)',
+    ENFILE: 'too many open files on this machine; close some programs',
+    ESTALE: 'its file server has replaced or removed it; start again',
   };
   return new AnomalyClrError(`${path}: ${reasons[code] ?? oneLine(message)}`);
 }

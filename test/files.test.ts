@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { AnomalyClrError } from '../src/errors.js';
-import { makeFolder, readJson, readText, removeStaleTemporaries, writeAtomically } from '../src/files.js';
+import { makeFolder, readJson, readText, removeStaleTemporaries, show, writeAtomically } from '../src/files.js';
 import { temporaryFor } from '../src/temporaries.js';
 
 let dir: string;
@@ -156,8 +156,16 @@ describe('readJson', () => {
     ['{"a": 1, "b": [], "d": 1}', /x\.json: unrecognized key: "d"$/],
     ['{"a": 1, "b": [{"c": "y"}]}', /x\.json: b\.0\.c: expected number, received string, got "y"$/],
     [Uint8Array.of(0xff, 0xfe), /x\.json: not a text file/],
+    [`{"a": ${'['.repeat(2e4)}${']'.repeat(2e4)}}`, /x\.json: not valid JSON: it is nested over 200 deep$/],
+    ['{"a\u001b[2J\\n": 1}', /x\.json: not valid JSON: [^\u001b\n]*$/],
   ])('says in one line what is wrong with %s', async (text, message) => {
     expect(await failure(read(text))).toMatch(message);
+  });
+
+  test('what no JSON can be made of is shown in words', () => {
+    const deep = JSON.parse(`${'['.repeat(2e4)}${']'.repeat(2e4)}`) as unknown;
+    expect(show(deep)).toBe('lists within lists');
+    expect(show({ a: deep })).toBe('mappings within mappings');
   });
 
   test('names a missing file and a folder', async () => {

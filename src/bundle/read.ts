@@ -11,7 +11,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { AnomalyClrError } from '../errors.js';
-import { explainIssue, fileError, show } from '../files.js';
+import { explainIssue, fileError, parseJson, show } from '../files.js';
 import { cardKey, cardSchema, crossedColumns, crossedRowsOf, inputName, type Card, type OutputName } from './card.js';
 
 /** Protocol buffers hold no more. */
@@ -89,7 +89,7 @@ function parse(bytes: Uint8Array, name: string): ModelProto {
 function parseCard(text: string, name: string): Card {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw new AnomalyClrError(`${name}: its card is not valid JSON; the file is damaged, ${again}`);
   }

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { oneLine, readText } from '../files.js';
+import { mustBeShallow, oneLine, parseJson, readText } from '../files.js';
 
 /** Whether a name given for something that may be a preset or a file means a file. */
 export function looksLikeFile(name: string): boolean {
@@ -15,8 +15,10 @@ export function looksLikeFile(name: string): boolean {
 export async function readConfigFile(path: string): Promise<unknown> {
   try {
     const text = await readText(path);
-    if (/\.json$/i.test(path)) return JSON.parse(text) as unknown;
-    return parse(text, { logLevel: 'error' }) as unknown;
+    if (/\.json$/i.test(path)) return parseJson(text);
+    const value = parse(text, { logLevel: 'error' }) as unknown;
+    mustBeShallow(value);
+    return value;
   } catch (error) {
     if (error instanceof AnomalyClrError) throw new UsageError(error.message);
     // The yaml package draws the line at fault below its first one.

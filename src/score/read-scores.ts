@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { AnomalyClrError, UsageError } from '../errors.js';
-import { explainIssue, fileError } from '../files.js';
+import { explainIssue, fileError, parseJson } from '../files.js';
 import { Hdf5Reader, statFile } from '../read/hdf5-reader.js';
 import { openGrouped } from '../read/schema/grouped.js';
 import { parquetProgram } from '../read/schema/parquet-worker.js';
@@ -60,7 +60,7 @@ function parseOrigin(file: string, text: string | undefined): Origin | undefined
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw new AnomalyClrError(`${file}: ${originKey} is not valid JSON; the file is damaged, score the shard again`);
   }

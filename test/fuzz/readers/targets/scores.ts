@@ -108,7 +108,7 @@ async function evaluation(name: string, make: Make): Promise<void> {
   scratchFile(place, make(base));
   const parts = [1, 2].map(index => scratch(`evaluation-${index}`));
   await tried(() => openPart(parts[0]), parts[0]);
-  const merged = await tried(() => mergeEvaluation({ parts }), path.dirname(parts[0]), 'events', 'shards');
+  const merged = await tried(() => mergeEvaluation({ parts }), path.dirname(parts[0]), 'events', 'shards', 'method');
   if (merged) demand(JSON.stringify(merged.evaluation).length > 2, 'no figures');
   scratchFile(place, base);
 }
