@@ -7,7 +7,7 @@ import { readConfigFile } from '../config/config-file.js';
 import { parseOptions } from '../config/parse.js';
 import type { CommandName } from '../config/schema.js';
 import { AnomalyClrError, Stopped, UsageError } from '../errors.js';
-import { oneLine } from '../files.js';
+import { fileError, oneLine } from '../files.js';
 import { commands } from './commands.js';
 import { withEventFiles } from './event-files.js';
 import { addOptions, givenFlags } from './options.js';
@@ -132,14 +132,17 @@ function packageVersion(): string {
 
 let streamsGuarded = false;
 
-/** `anomalyclr inspect .. | head` closes our output early, which is no reason to stop; a full disk is. */
+/**
+ * `anomalyclr inspect .. | head` closes our output early, which is no reason to stop, nor is whatever befalls what is said
+ * on the way; results that cannot be written are.
+ */
 function guardStreams(): void {
   if (streamsGuarded) return;
   streamsGuarded = true;
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') return;
-      if (stream === process.stdout) process.stderr.write(`anomalyclr: standard output: ${oneLine(error.message)}\n`);
-      process.exit(1);
-    });
+  process.stderr.on('error', () => undefined);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    process.stderr.write(`anomalyclr: ${fileError('standard output', error, 'write').message}\n`);
+    process.exit(1);
+  });
 }

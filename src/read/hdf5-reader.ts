@@ -142,6 +142,7 @@ export async function statFile(file: string): Promise<{ size: number }> {
 }
 
 function damage(file: string, what: string, error: unknown): AnomalyClrError {
+  if (error instanceof AnomalyClrError) return new AnomalyClrError(`${file}: ${error.message}`);
   return new AnomalyClrError(`${file}: ${what} (${hdf5Cause(error)}); the file is damaged, copy or make it again`);
 }
 

@@ -11,6 +11,7 @@ import type { CacheUse } from './cache/use.js';
 import { statFile } from './hdf5-reader.js';
 import { root } from './schema/root.js';
 import { arrow, npz, parquet } from './schema/containers.js';
+import { SeenFiles } from './seen-files.js';
 import type { SchemaReport } from './schema/report.js';
 import type { EventSchema } from './schema/schema.js';
 
@@ -31,6 +32,8 @@ export interface Reading {
   readonly schema?: EventSchema | undefined;
   /** Packed copies of files; left out, none is read or made. */
   readonly cache?: CacheUse | undefined;
+  /** The files of one command, none of which may change meanwhile; left out, each reading stands for itself. */
+  readonly seen?: SeenFiles | undefined;
 }
 
 export interface ReadOptions extends Reading {
@@ -52,9 +55,16 @@ const defaultBatch = 8192;
  * Opens a file of events, its format told by content and, failing that, by suffix. Close it after use: a packed copy that
  * `cache` asks for is put in place then, if all rows were read in order.
  */
-export async function openEvents(file: string, { schema, cache }: Partial<Reading> = {}): Promise<EventFile> {
+export async function openEvents(
+  file: string,
+  { schema, cache, seen = new SeenFiles() }: Partial<Reading> = {},
+): Promise<EventFile> {
   await statFile(file);
-  const open = (): Promise<EventFile> => openSource(file, schema);
+  await seen.check(file);
+  const open = async (): Promise<EventFile> => {
+    await seen.check(file); // after a packed copy fell through, too
+    return seen.watched(file, await openSource(file, schema));
+  };
   return cache ? openCached(file, schema, cache, open) : open();
 }
 

@@ -1,4 +1,6 @@
 import { Worker, type ResourceLimits } from 'node:worker_threads';
+import { AnomalyClrError } from '../errors.js';
+import { oneLine } from '../files.js';
 
 /** A library that reads files, and the program that answers requests with it. */
 export interface LibraryProgram {
@@ -22,8 +24,10 @@ const serve = (work, prepare = (library) => library) => {
   const library = Promise.all(workerData.map((module) => import(module))).then((modules) => prepare(...modules));
   library.catch(() => {});
   parentPort.on('message', async (request) => {
+    const ready = await library.catch((error) => parentPort.postMessage({ failure: String(error?.message ?? error), start: true }));
+    if (!ready) return;
     try {
-      const { value, transfer } = await work(await library, request);
+      const { value, transfer } = await work(ready, request);
       parentPort.postMessage({ value }, transfer ?? []);
     } catch (error) {
       parentPort.postMessage({ failure: String(error?.message ?? error) });
@@ -35,7 +39,10 @@ const serve = (work, prepare = (library) => library) => {
 /** Far beyond any honest read of one slab, also over a network. */
 const deadlineSeconds = 120;
 
-type Answer = { readonly value: unknown; readonly failure?: undefined } | { readonly failure: string };
+type Answer =
+  | { readonly value: unknown; readonly failure?: undefined }
+  /** `start`: the library itself could not be loaded. */
+  | { readonly failure: string; readonly start?: boolean };
 
 /** Kept for the next file, one of each program, since starting one takes a tenth of a second. */
 const spares = new Map<LibraryProgram, LibraryThread>();
@@ -93,6 +100,10 @@ export class LibraryThread {
     this.pending -= 1;
     if (answer.failure === undefined) return answer.value;
     this.failed = true;
+    if (answer.start)
+      throw new AnomalyClrError(
+        `the library ${this.program.module} cannot be started (${oneLine(answer.failure)}); is there enough memory?`,
+      );
     throw new Error(answer.failure);
   }
 

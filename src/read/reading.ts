@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { userCacheFolder } from './cache/folder.js';
 import type { OnBadEvent, Reading } from './index.js';
+import { SeenFiles } from './seen-files.js';
 import { loadSchema } from './schema/schema.js';
 
 /** The options of a command that say how its files are read. */
@@ -25,6 +26,7 @@ export async function readingOf(
   const schema = source === undefined ? undefined : await loadSchema(source);
   return {
     onBadEvent,
+    seen: new SeenFiles(),
     ...(schema ? { schema } : {}),
     ...(cache ? { cache: { folder: cacheFolder ?? userCacheFolder(), warn: warnOfCopies, ...how } } : {}),
   };

@@ -4,6 +4,7 @@ import { type EventBatch, EventBatchBuilder, range } from '../events/event-batch
 import { schemaHash } from './cache/fingerprint.js';
 import type { EventFile } from './event-file.js';
 import { hashOf, openEvents, type Reading, readEvents, type SourceFile } from './index.js';
+import { SeenFiles } from './seen-files.js';
 
 /** Rows of a file that are read together. */
 const stretchRows = 8192;
@@ -57,7 +58,8 @@ interface Rows {
  * @throws AnomalyClrError where a file cannot be read
  */
 export async function openStore(files: readonly string[], options: StoreOptions): Promise<EventStore> {
-  const { dataKind, maxEvents, memoryBytes, onBatch, ...reading } = options;
+  const { dataKind, maxEvents, memoryBytes, onBatch, seen = new SeenFiles(), ...how } = options;
+  const reading: Reading = { ...how, seen };
   const most = maxEvents > 0 ? maxEvents : Infinity;
   const sources: SourceFile[] = [];
   const stretches: Rows[] = [];
@@ -81,6 +83,7 @@ export async function openStore(files: readonly string[], options: StoreOptions)
         if (count >= most) break;
       }
     sources.push({ file, events: count - before, sha256: await hashOf(file, reading) });
+    await seen.check(file); // the hash is of what was read
   }
   const schema = schemaHash(reading.schema);
   const about = { count, dataKind, first: Int32Array.from(first), files: sources, schema, skipped, bytes };

@@ -47,5 +47,7 @@ export async function openTemporary(destination: string): Promise<TemporaryFile>
 export function writeError(file: string, error: unknown): AnomalyClrError {
   if (error instanceof AnomalyClrError) return error;
   if (error instanceof Error && 'code' in error) return fileError(file, error, 'write');
-  return new AnomalyClrError(`${file}: cannot be written (${hdf5Cause(error)}); is there room on the disk?`);
+  const cause = hdf5Cause(error);
+  if (/no space left|quota/i.test(cause)) return fileError(file, { code: 'ENOSPC' }, 'write');
+  return new AnomalyClrError(`${file}: cannot be written (${cause}); is there room on the disk?`);
 }

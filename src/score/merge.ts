@@ -53,6 +53,8 @@ export async function mergeScores({ parts, out, signal, progress }: MergeRequest
     for (const { file, origin } of ordered) {
       const source = await openScores(file);
       try {
+        if (JSON.stringify(source.origin) !== JSON.stringify(origin) || source.events !== origin.rows)
+          throw new AnomalyClrError(`${file}: has changed while it was in use; start again`);
         for (let from = 0; from < origin.rows; from += blockRows) {
           if (signal?.aborted) throw new AnomalyClrError(`stopped after ${done} events; ${out} was not written`);
           const rows = await source.read(from, Math.min(origin.rows, from + blockRows));

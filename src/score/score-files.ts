@@ -170,11 +170,12 @@ function* stretchesOf({ files }: Plan, from: number, to: number, step: number): 
 }
 
 /** What judgeRows needs of a request. */
-const judging = ({ batch, onBadEvent, schema, cache, outOfDomain = 'flag' }: ScoreRequest) => ({
+const judging = ({ batch, onBadEvent, schema, cache, seen, outOfDomain = 'flag' }: ScoreRequest) => ({
   batch,
   onBadEvent,
   schema,
   cache,
+  seen,
   outOfDomain,
 });
 

@@ -9,9 +9,16 @@ export type { Logger } from 'pino';
  */
 export function openLog(
   { logLevel, quiet }: { readonly logLevel: string; readonly quiet: boolean },
-  stream: DestinationStream = pino.destination({ fd: 2, sync: true }),
+  stream: DestinationStream = standardError(),
 ): Logger {
   const level = quiet && logLevel !== 'silent' ? 'error' : logLevel;
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   return pino({ ...settings, formatters: { level: label => ({ level: label }) } }, stream);
+}
+
+/** A log that cannot be written, its disk being full, say, is lost from there on; serving goes on. */
+function standardError(): DestinationStream {
+  const stream = pino.destination({ fd: 2, sync: true, maxLength: 2 ** 20 });
+  stream.on('error', () => undefined);
+  return stream;
 }

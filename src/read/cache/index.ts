@@ -168,7 +168,7 @@ async function tee(source: EventFile, { file, schema, use, copy }: Sought): Prom
 /** What the system said, without the name of the file. */
 function reason(error: unknown, folder: string): string {
   const { message } = 'code' in (error as object) ? fileError(folder, error, 'write') : (error as Error);
-  return message.replace(/^.*: (?=[^:]*$)/, '');
+  return message.replace(/^.*: (?=[^:]*$)/, '').replace(/;.*$/, '');
 }
 
 let version: string | undefined;

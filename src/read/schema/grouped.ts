@@ -51,6 +51,7 @@ export async function openGrouped(file: string, program: LibraryProgram, hint: s
   const seconds = Math.round(patience + size / slowest);
   const thread = LibraryThread.take(program);
   const damage = (what: string) => (error: unknown) => {
+    if (error instanceof AnomalyClrError) return Promise.reject(new AnomalyClrError(`${file}: ${error.message}`));
     const cause = error instanceof z.ZodError ? explainIssue(error.issues[0]) : oneLine((error as Error).message);
     const advice = /out of memory|memory limit/i.test(cause) ? hint : 'the file is damaged, copy or make it again';
     return Promise.reject(new AnomalyClrError(`${file}: ${what} (${cause}); ${advice}`));

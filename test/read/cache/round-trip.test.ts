@@ -226,13 +226,13 @@ describe('when a copy is made and when it is used', () => {
     expect(use.warnings).toEqual([]);
   });
 
-  test('a file that changes while it is read gets none', async () => {
+  test('a file that changes while it is read is refused, and gets none', async () => {
     const file = await padded('under.h5', 9000);
     const use = cacheIn(at('under'));
     const source = await openEvents(file, { cache: use });
     await source.read(0, 5000);
     appendFileSync(file, 'x');
-    await source.read(5000, 9000);
+    await expect(source.read(5000, 9000)).rejects.toThrow(/under\.h5: has changed while it was in use; leave it/);
     await source.close();
     expect(readdirSync(use.folder)).toEqual([]);
   });
