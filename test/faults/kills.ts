@@ -64,7 +64,8 @@ export function generator(seed: number): () => number {
 interface Whole {
   readonly command: Command;
   readonly result: Record<string, unknown>;
-  readonly ms: number;
+  /** Grows where other work on the machine makes the command slower. */
+  ms: number;
   readonly events: number;
   readonly processes: number;
 }
@@ -113,20 +114,22 @@ async function uninterrupted(command: Command, folder: string): Promise<Whole> {
 
 /** Starts, kills and starts again until the command has come to its end. */
 async function oneRun(
-  { command, result, ms, events, processes }: Whole,
+  whole: Whole,
   folder: string,
   uniform: () => number,
   aims: string[],
   tally: Tally,
 ): Promise<void> {
+  const { command, result } = whole;
   mkdirSync(folder);
   command.setUp?.(folder);
   let complete: readonly string[] = [];
   for (let again = false; ; again = true) {
-    const aim = again && uniform() < 0.25 ? undefined : draw(uniform, ms, events, processes);
-    const { killed, finished } = await run(await command.starts(folder, again), folder, aim);
+    const aim = again && uniform() < 0.25 ? undefined : draw(uniform, whole);
+    const { killed, finished, ms } = await run(await command.starts(folder, again), folder, aim);
     if (!killed || !aim) {
       expectWell(finished);
+      whole.ms = Math.max(whole.ms, (whole.ms + ms) / 2);
       break;
     }
     const phase = command.phase(folder);
@@ -145,7 +148,7 @@ async function oneRun(
 }
 
 /** Somewhat beyond the end as well: not all runs take as long. */
-function draw(uniform: () => number, ms: number, events: number, processes: number): Aim {
+function draw(uniform: () => number, { ms, events, processes }: Whole): Aim {
   const victim = Math.floor(uniform() * processes);
   if (uniform() < 0.5) return { victim, when: { ms: 1.2 * ms * uniform() }, after: 0 };
   // half of them at once
