@@ -101,14 +101,13 @@ function exporting({ model }: Inputs, how: { older?: string; triton?: boolean })
       for (const name of whole)
         if (now[name] !== want[name] && now[name] !== older?.[name]) throw new Error(`${name} is not whole`);
       const bundle = path.join(folder, 'b', 'a.onnx');
-      if (existsSync(bundle)) {
-        const card = await readCard(bundle);
-        if (card.name === 'new') await belongs(path.join(folder, 'b'));
-      }
+      // the card beside it may be of the bundle that was to come
+      if (existsSync(bundle)) await readCard(bundle);
       return whole;
     },
     async result(folder) {
       await must(['verify', path.join(folder, 'b', 'a.onnx'), '--quiet']);
+      await belongs(path.join(folder, 'b'));
       return same(path.join(folder, 'b'));
     },
   };
