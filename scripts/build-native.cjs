@@ -1,5 +1,6 @@
 // Builds the native engine into build/cmake (build/cmake/Release/anomalyclr.node).
-//   --optional  a missing tool or a failed build is one line, not an error: the form that `npm install` runs
+//   --optional  nothing where the platform's package has it; a missing tool or a failed build is one line, not an error:
+//               the form that `npm install` runs
 //   --tests     also the C++ unit tests
 // ANOMALYCLR_NATIVE=skip does nothing; =require makes whatever is missing an error, under --optional too.
 'use strict';
@@ -52,13 +53,26 @@ function testsConfigured() {
   return fs.existsSync(cache) && /^ANOMALYCLR_TESTS:BOOL=ON$/m.test(fs.readFileSync(cache, 'utf8'));
 }
 
+/** Whether a package of this version for this platform is there and loads. */
+function isPrebuilt() {
+  const name = `@anomalyclr/${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`;
+  const find = file => require.resolve(`${name}/${file}`, { paths: [root] });
+  try {
+    const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+    return require(find('package.json')).version === version && Boolean(require(find('anomalyclr.node')).info());
+  } catch {
+    return false;
+  }
+}
+
 module.exports = { buildDir, buildNative };
 
 if (require.main === module) {
   const required = process.env.ANOMALYCLR_NATIVE === 'require' || !process.argv.includes('--optional');
   let problem;
   try {
-    problem = buildNative({ tests: process.argv.includes('--tests'), verbose: required });
+    if (required || !isPrebuilt())
+      problem = buildNative({ tests: process.argv.includes('--tests'), verbose: required });
   } catch (error) {
     problem = required ? error.message : 'compilation failed; `npm run build:native` shows why';
   }

@@ -1,5 +1,6 @@
 // Brings a checkout to where it runs: packages, native engine, compiled TypeScript; each only if missing or outdated.
-//   --tests  also the C++ unit tests
+//   --tests       also the C++ unit tests
+//   --typescript  without the native engine
 'use strict';
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -103,7 +104,7 @@ function compile() {
 
 try {
   installPackages();
-  buildEngine();
+  if (!process.argv.includes('--typescript')) buildEngine();
   compile();
 } catch (error) {
   console.error(`setup: ${error.message}`);
