@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -15,11 +16,22 @@
 
 namespace aclr::binding {
 
-[[noreturn]] inline void fail(Napi::Env env, const std::string& message) { throw Napi::TypeError::New(env, message); }
+// One line of bearable length, whatever names and paths a message repeats.
+inline std::string one_line(std::string message) {
+  constexpr std::size_t kMost = 480;
+  for (char& c : message)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  if (message.size() > kMost) message.replace(kMost / 2, message.size() - kMost, " ... ");
+  return message;
+}
+
+[[noreturn]] inline void fail(Napi::Env env, const std::string& message) {
+  throw Napi::TypeError::New(env, one_line(message));
+}
 
 // A Status as a JavaScript error with `code`.
 inline Napi::Error to_error(Napi::Env env, const Status& status) {
-  Napi::Error error = Napi::Error::New(env, status.message());
+  Napi::Error error = Napi::Error::New(env, one_line(status.message()));
   error.Set("code", Napi::String::New(env, status.code_name()));
   return error;
 }
@@ -32,13 +44,19 @@ inline Napi::Object object_of(Napi::Value value, const char* what) {
   return value.As<Napi::Object>();
 }
 
+// As short as tells it: 1e+308 has 309 digits before its point.
+inline std::string told(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", number);
+  return text;
+}
+
 inline double number_of(Napi::Object from, const char* name, double low, double high) {
   const Napi::Value value = from.Get(name);
   if (!value.IsNumber()) fail(from.Env(), std::string(name) + " must be a number");
   const double number = value.As<Napi::Number>().DoubleValue();
   if (!(number >= low && number <= high))
-    fail(from.Env(), std::string(name) + " is " + std::to_string(number) + ", must lie in " + std::to_string(low) + ".." +
-                         std::to_string(high));
+    fail(from.Env(), std::string(name) + " is " + told(number) + ", must lie in " + told(low) + ".." + told(high));
   return number;
 }
 
@@ -74,7 +92,9 @@ inline bool flag_of(Napi::Object from, const char* name) {
 inline std::string text_of(Napi::Object from, const char* name) {
   const Napi::Value value = from.Get(name);
   if (!value.IsString()) fail(from.Env(), std::string(name) + " must be a string");
-  return value.As<Napi::String>().Utf8Value();
+  std::string text = value.As<Napi::String>().Utf8Value();
+  if (text.find('\0') != std::string::npos) fail(from.Env(), std::string(name) + " has a NUL character");
+  return text;
 }
 
 // Whether `name` holds `second` rather than `first`; nothing else may stand there.

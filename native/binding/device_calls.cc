@@ -21,7 +21,7 @@ Napi::Value device_info(const Napi::CallbackInfo& call) {
   }
   out.Set("available", why.empty());
   if (!why.empty()) {
-    out.Set("why", why);
+    out.Set("why", one_line(why));
     return out;
   }
   const auto number = [&](double value) { return Napi::Number::New(env, value); };

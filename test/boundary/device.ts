@@ -63,7 +63,6 @@ export const scenarios: Scenarios = {
       [file, 0, /does not load/],
       [folder, 0, /not built.*build:cuda/],
       ['', 0, /not built.*build:cuda/],
-      ['\0', 0, /not built.*build:cuda/],
     ];
     for (const [library, deviceIndex, why] of bad) {
       const told = addon.device({ library, deviceIndex });

@@ -1,4 +1,5 @@
 // What each argument of the addon may hold, and values that it may not.
+import { types } from 'node:util';
 
 export interface Field {
   /** Values that must be refused in its place, given the good one. */
@@ -95,6 +96,7 @@ export const valueAt = (from: any, path: string): any => path.split('.').reduce(
 /** A short name of any value, for messages. */
 export function told(value: unknown): string {
   if (ArrayBuffer.isView(value) && 'length' in value) return `${value.constructor.name}(${String(value.length)})`;
-  if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
+  if (typeof value === 'object' && value !== null)
+    return types.isProxy(value) ? 'a proxy' : Object.prototype.toString.call(value);
   return String(value).slice(0, 40);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
-import { loadAddon, packageRoot, type Columns, type NativeTrainer } from '../../src/addon.js';
+import { findAddon, loadAddon, type Columns, type NativeTrainer } from '../../src/addon.js';
 import { calls } from './calls.js';
 import type { Scenarios } from './child.js';
 import { detached } from './fields.js';
@@ -353,7 +353,7 @@ export const scenarios: Scenarios = {
     process.exit(0);
   },
   'threads of Node.js load it too, and may be stopped while a job runs': async () => {
-    const file = `${packageRoot()}/build/cmake/Release/anomalyclr.node`;
+    const { file } = findAddon();
     const source = `
       const { parentPort, workerData } = require('node:worker_threads');
       const addon = require(workerData.file);

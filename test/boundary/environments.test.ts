@@ -1,0 +1,4 @@
+import { testInChildren } from './child.js';
+import { scenarios } from './environments.js';
+
+testInChildren('environments', scenarios);

@@ -1,0 +1,4 @@
+import { testInChildren } from './child.js';
+import { scenarios } from './places.js';
+
+testInChildren('places', scenarios);
