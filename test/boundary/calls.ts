@@ -232,11 +232,6 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       fields: { bytes: array(Uint8Array) },
       run: a => group.gather(a),
     },
-    'group.leave': {
-      good: () => ({ reason: 'done' }),
-      fields: { reason: words },
-      run: a => new addon.Group(samples.groupConfig()).leave(a),
-    },
     prepare: {
       good: () => ({ preparation: samples.preparation(), x: samples.rows(), index: Int32Array.of(5, 0) }),
       fields: { ...preparationFields, ...rows, x: floats },

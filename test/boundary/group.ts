@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { loadAddon, type Columns, type NativeGroup, type NativeTrainer } from '../../src/addon.js';
 import { freePort } from '../support/free-port.js';
 import type { Scenarios } from './child.js';
+import { everyCall } from './members.js';
 import * as samples from './samples.js';
-import { outcome } from './wrong-arguments.js';
+import { meet, outcome } from './wrong-arguments.js';
 
 /** Two ranks that have met, in one process. */
 async function pair(): Promise<NativeGroup[]> {
@@ -49,6 +50,7 @@ export const scenarios: Scenarios = {
     const early = new (loadAddon().Group)(samples.groupConfig({ ranks: 2 }));
     await assert.rejects(early.gather({ bytes: Uint8Array.of(1) }), lost(/have not met/));
   },
+  'leave: wrong types': () => meet(everyCall()['group.leave']),
   'dispose ends a wait': async () => {
     const group = new (loadAddon().Group)(samples.groupConfig({ ranks: 2, port: await freePort(), seconds: 1e5 }));
     const job = group.connect();

@@ -1,6 +1,7 @@
 import { loadAddon, type Addon } from '../../src/addon.js';
 import { fake } from '../support/device.js';
 import { calls, type Call } from './calls.js';
+import { words } from './fields.js';
 import * as samples from './samples.js';
 
 /** What is called, and on what; a class is called with `new`. */
