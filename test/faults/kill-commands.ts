@@ -130,6 +130,7 @@ function packing({ large }: Inputs): Command {
   const training = [...tinyTraining, '--epochs', '1', '--batch', '4096', '--detector-epochs', '1', '--max-events', '0'];
   return {
     setUp: folder => mkdirSync(path.join(folder, 'cache')),
+    watched: folder => path.join(folder, 'cache'),
     starts(folder, again) {
       const places = ['--cache-folder', path.join(folder, 'cache'), '--out', path.join(folder, 'run')];
       const args = ['train', '--background', ...large.slice(0, 2), ...training, ...places];

@@ -84,13 +84,17 @@ function watchAll(folder: string, tell: () => void): () => void {
   const watchers = new Map<string, FSWatcher>();
   const add = (dir: string): void => {
     if (watchers.has(dir)) return;
-    const watcher = watch(dir, (_, name) => {
-      tell();
-      if (name !== null && isFolder(path.join(dir, name))) add(path.join(dir, name));
-    });
-    watcher.on('error', () => undefined); // it is gone
-    watchers.set(dir, watcher);
-    for (const name of readdirSync(dir)) if (isFolder(path.join(dir, name))) add(path.join(dir, name));
+    try {
+      const watcher = watch(dir, (_, name) => {
+        tell();
+        if (name !== null && isFolder(path.join(dir, name))) add(path.join(dir, name));
+      });
+      watcher.on('error', () => undefined);
+      watchers.set(dir, watcher);
+      for (const name of readdirSync(dir)) if (isFolder(path.join(dir, name))) add(path.join(dir, name));
+    } catch {
+      // it has gone again
+    }
   };
   mkdirSync(folder, { recursive: true });
   add(folder);

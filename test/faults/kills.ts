@@ -8,6 +8,8 @@ export interface Command {
   setUp?(folder: string): void;
   /** As a user types it; `again` where it goes on after it was killed. */
   starts(folder: string, again: boolean): readonly Start[] | Promise<readonly Start[]>;
+  /** The folder whose events count; left out, all that is given. */
+  watched?(folder: string): string;
   /** Where its work is, from what it has written. */
   phase(folder: string): string;
   /**
@@ -105,7 +107,7 @@ async function uninterrupted(command: Command, folder: string): Promise<Whole> {
   mkdirSync(folder);
   command.setUp?.(folder);
   const starts = await command.starts(folder, false);
-  const { ms, events, finished } = await run(starts, folder);
+  const { ms, events, finished } = await run(starts, command.watched?.(folder) ?? folder);
   expectWell(finished);
   const result = await command.result(folder);
   await command.check(folder);
@@ -123,10 +125,11 @@ async function oneRun(
   const { command, result } = whole;
   mkdirSync(folder);
   command.setUp?.(folder);
+  const watched = command.watched?.(folder) ?? folder;
   let complete: readonly string[] = [];
   for (let again = false; ; again = true) {
     const aim = again && uniform() < 0.25 ? undefined : draw(uniform, whole);
-    const { killed, finished, ms } = await run(await command.starts(folder, again), folder, aim);
+    const { killed, finished, ms } = await run(await command.starts(folder, again), watched, aim);
     if (!killed || !aim) {
       expectWell(finished);
       whole.ms = Math.max(whole.ms, (whole.ms + ms) / 2);
