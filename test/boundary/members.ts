@@ -55,6 +55,11 @@ function otherCalls(addon: Addon): Record<string, Call> {
     losses: nothing(() => addon.losses()),
     setThreads: { good: () => 2, fields: {}, run: a => addon.setThreads(a) },
     device: { good: () => ({ library: fake, deviceIndex: 0 }), fields: {}, run: a => addon.device(a) },
+    'group.leave': {
+      good: () => ({ reason: 'done' }),
+      fields: { reason: words },
+      run: a => new addon.Group(samples.groupConfig()).leave(a),
+    },
     deviceGroup: { good: () => ({ library: fake }), fields: {}, run: a => addon.deviceGroup(a) },
     ...Object.fromEntries(
       sessions.flatMap(([prefix, make, methods]) =>
