@@ -100,23 +100,30 @@ async function distil(most) {
       readdirSync(folder).map(name => ({ name, folder, bytes: readFileSync(path.join(folder, name)) })),
     )
     .sort((a, b) => a.bytes.length - b.bytes.length);
+  const byHand = ({ name, folder }) => folder === kept && name.includes('.');
+  const run = ({ bytes }) => fuzz(Buffer.from(bytes)).catch(() => undefined);
+  for (const input of inputs.filter(byHand)) await run(input); // loads what is loaded late
   const { coverageTracker } = globalThis.Fuzzer;
-  const seen = new Set();
-  let [total, count] = [0, 0];
+  const modules = [coverageTracker.coverageMap, ...coverageTracker.moduleCounters];
+  // of each counter, which of the classes 1, 2 to 3, 4 to 7 and more were met, by bits
+  const seen = modules.map(counters => new Uint8Array(counters.length));
+  let [total, count, features] = [0, 0, 0];
   const chosen = new Set();
-  for (const { name, folder, bytes } of inputs) {
-    const byHand = folder === kept && name.includes('.');
-    for (const counters of [coverageTracker.coverageMap, ...coverageTracker.moduleCounters]) counters.fill(0);
-    await fuzz(Buffer.from(bytes));
-    const features = [coverageTracker.coverageMap, ...coverageTracker.moduleCounters].flatMap((counters, m) =>
-      Array.from(counters.entries()).flatMap(([i, n]) =>
-        n > 0 ? [`${m} ${i} ${Math.min(3, Math.floor(Math.log2(n)))}`] : [],
-      ),
-    );
-    const fresh = features.filter(one => !seen.has(one));
-    if (byHand) for (const one of fresh) seen.add(one);
-    if (byHand || fresh.length === 0 || total + bytes.length > most) continue;
-    for (const one of fresh) seen.add(one);
+  for (const input of inputs) {
+    const { bytes } = input;
+    for (const counters of modules) counters.fill(0);
+    await run(input);
+    const fresh = [];
+    for (const [m, counters] of modules.entries())
+      for (let i = 0; i < counters.length; i++) {
+        if (counters[i] === 0) continue;
+        const bit = 1 << Math.min(3, 31 - Math.clz32(counters[i]));
+        if ((seen[m][i] & bit) === 0) fresh.push([m, i, bit]);
+      }
+    if (!byHand(input) && (fresh.length === 0 || total + bytes.length > most)) continue;
+    for (const [m, i, bit] of fresh) seen[m][i] |= bit;
+    features += fresh.length;
+    if (byHand(input)) continue;
     total += bytes.length;
     count += 1;
     chosen.add(createHash('sha1').update(bytes).digest('hex'));
@@ -124,5 +131,5 @@ async function distil(most) {
     writeFileSync(path.join(kept, createHash('sha1').update(bytes).digest('hex')), bytes);
   }
   for (const name of readdirSync(kept)) if (!name.includes('.') && !chosen.has(name)) rmSync(path.join(kept, name));
-  console.log(`${target}: ${count} of ${inputs.length} inputs kept, ${total} bytes, ${seen.size} features`);
+  console.log(`${target}: ${count} of ${inputs.length} inputs kept, ${total} bytes, ${features} features`);
 }
