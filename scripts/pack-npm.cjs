@@ -1,5 +1,6 @@
 // Packs what npm publishes into build/npm: the package, and one for each platform with what is prebuilt for it.
 //   --arch LIST  x64, arm64 or both by a comma; default: this machine's. arm64 elsewhere needs aarch64-linux-gnu-g++
+//   --addon FILE the addon that another machine built as `anomalyclr_prebuilt`, for one arch
 // The package names the platforms' packages as optional dependencies in this form alone: a lockfile of the checkout
 // cannot name what no registry has yet.
 'use strict';
@@ -13,6 +14,10 @@ const { buildDir, buildNative } = require('./build-native.cjs');
 const outDir = path.join(root, 'build', 'npm');
 const at = (...names) => path.join(root, ...names);
 const say = line => console.log(`pack:npm: ${line}`);
+function option(name) {
+  const place = process.argv.indexOf(name);
+  return place < 0 ? undefined : (process.argv[place + 1] ?? '');
+}
 const readJson = file => JSON.parse(fs.readFileSync(file, 'utf8'));
 
 const platforms = {
@@ -42,6 +47,8 @@ function npmPack(folder, into) {
 }
 
 function buildAddon({ cpu, processor, compiler }) {
+  const given = option('--addon');
+  if (given !== undefined) return path.resolve(given);
   const { env, missing } = findTools();
   if (missing) throw new Error(missing);
   const jobs = String(os.availableParallelism());
@@ -222,8 +229,7 @@ function packMain() {
 }
 
 function archList() {
-  const given = process.argv.indexOf('--arch');
-  const names = given < 0 ? [process.arch] : (process.argv[given + 1] ?? '').split(',');
+  const names = (option('--arch') ?? process.arch).split(',');
   const unknown = names.filter(name => !platforms[name]);
   if (unknown.length > 0) throw new Error(`--arch takes ${Object.keys(platforms).join(', ')}, not "${unknown[0]}"`);
   return names;
@@ -232,7 +238,6 @@ function archList() {
 async function main() {
   const archs = archList();
   fs.mkdirSync(outDir, { recursive: true });
-  for (const name of fs.readdirSync(outDir)) if (name.endsWith('.tgz')) fs.rmSync(path.join(outDir, name));
   packMain();
   for (const arch of archs) await packPlatform(platforms[arch], readJson(at('package.json')));
   fs.rmSync(path.join(outDir, 'stage'), { recursive: true });
