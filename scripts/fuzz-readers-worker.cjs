@@ -16,8 +16,17 @@ const crashes = path.join(built, 'crashes');
 
 /** What parses, beside our own code. */
 const libraries = [
-  ...['apache-arrow', 'flatbuffers', 'hyparquet', 'hyparquet-compressors', 'jsroot', 'yauzl', 'yaml'],
-  ...['onnx-buf', '@bufbuild/protobuf', 'commander', 'tinyglobby'],
+  'apache-arrow',
+  'flatbuffers',
+  'hyparquet',
+  'hyparquet-compressors',
+  'jsroot',
+  'yauzl',
+  'yaml',
+  'onnx-buf',
+  '@bufbuild/protobuf',
+  'commander',
+  'tinyglobby',
 ];
 /** s and MB; what takes longer or more is a finding. */
 const [patience, memory] = [20, 3000];
@@ -63,28 +72,24 @@ const options = new jazzer.OptionsManager(jazzer.OptionSource.DefaultCLIOptions)
     fuzzerOptions: [
       found,
       ...(existsSync(kept) ? [kept] : []),
-      ...[
-        `max_total_time=${amount}`,
-        `rss_limit_mb=${memory}`,
-        'max_len=40000',
-        'use_value_profile=1',
-        'print_final_stats=1',
-      ],
-      `artifact_prefix=${crashes}/${target}-`,
-    ].map(option => (path.isAbsolute(option) ? option : `-${option}`)),
+      `-max_total_time=${amount}`,
+      `-rss_limit_mb=${memory}`,
+      `-artifact_prefix=${crashes}/${target}-`,
+      '-max_len=40000',
+      '-len_control=2', // an input may have to be long from the start: the longest are whole files
+      '-use_value_profile=1',
+      '-print_final_stats=1',
+    ],
   },
   jazzer.OptionSource.CommandLineArguments,
 );
 
-if (work === 'fuzz') jazzer.startFuzzing(options).then(({ returnCode }) => process.exit(returnCode));
-else
-  distil(Number(amount)).then(
-    () => process.exit(0),
-    error => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
+const failed = error => {
+  console.error(error);
+  process.exit(1);
+};
+if (work === 'fuzz') jazzer.startFuzzing(options).then(({ returnCode }) => process.exit(returnCode), failed);
+else distil(Number(amount)).then(() => process.exit(0), failed);
 
 /** Smallest first, each that reaches something new; inputs kept by hand (their names have a dot) stay. */
 async function distil(most) {

@@ -1,5 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import process from 'node:process';
+import { compareReports } from '../../../../bench/compare.js';
+import { benchReportSchema } from '../../../../bench/report-types.js';
+import { formatComparison } from '../../../../bench/table.js';
 import { main } from '../../../../src/cli/main.js';
 import { readConfigFile } from '../../../../src/config/config-file.js';
 import { launchOf } from '../../../../src/config/launch.js';
@@ -11,7 +14,9 @@ import { nativeRecipe } from '../../../../src/augment/native-recipe.js';
 import { expandFiles } from '../../../../src/read/file-list.js';
 import { SchemaDecoder } from '../../../../src/read/schema/decode.js';
 import { branchesOf, loadSchema } from '../../../../src/read/schema/schema.js';
+import { readJson } from '../../../../src/files.js';
 import { readToken } from '../../../../src/serve/auth.js';
+import { caseOf } from '../../../bench/report.js';
 import { catalogue } from '../../../config/catalogue.js';
 import { Choices } from '../choices.js';
 import { demand, isLine, nothingLeft, scratch, scratchFile, tried } from '../oracle.js';
@@ -37,6 +42,8 @@ const branches = ['event', 'HLT_any', 'MET_pt', 'MET_phi'].map(name => ({
 const lists = ['Muon_pt', 'Muon_eta', 'Muon_phi', 'Muon_tight', 'Jet_pt', 'Jet_eta', 'Jet_phi'];
 const known = [...branches, ...lists.map(name => ({ name, type: 'float32', list: true }))];
 
+const measured = caseOf([10, 11, 12, 13, 14]);
+
 const folder = scratch('empty');
 mkdirSync(folder);
 scratchFile('empty/a.h5', '');
@@ -59,6 +66,7 @@ const kinds: readonly ((choices: Choices) => Promise<unknown>)[] = [
     const file = scratchFile('token', choices.rest());
     return tried(() => readToken(file), file);
   },
+  measurements,
 ];
 
 /** Texts that people write: schemas, configurations, recipes, lists of files, arguments, variables. Byte 0: which. */
@@ -124,8 +132,8 @@ async function commandLine(choices: Choices): Promise<void> {
   process.chdir(folder);
   try {
     const code = await main([command, ...argv], {
-      stdout: { write: (text: string) => Boolean((out += text)) } as never,
-      stderr: { write: (text: string) => Boolean((told += text)) } as never,
+      stdout: { write: (text: string) => Boolean((out += text)) },
+      stderr: { write: (text: string) => Boolean((told += text)) },
     });
     demand([0, 1, 2].includes(code), `exit code ${code}`);
     demand(!told.includes('unexpected'), told);
@@ -135,6 +143,13 @@ async function commandLine(choices: Choices): Promise<void> {
   } finally {
     process.chdir(before);
   }
+}
+
+/** What `bench --compare` reads. */
+async function measurements(choices: Choices): Promise<void> {
+  const file = scratchFile('bench.json', choices.rest());
+  const report = await tried(() => readJson(file, benchReportSchema), file);
+  if (report) formatComparison(compareReports(report, { cases: [measured] }, { limit: 0.1, seed: 1 }), file);
 }
 
 /** `name=value` a line. */
