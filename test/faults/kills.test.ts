@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 async function survive(kind: Kind, kills: number): Promise<void> {
   const tally = await killing(kind, { kills: Math.ceil(kills * share), seed, folder: at('') });
-  process.stdout.write(`${table([tally]).split('\n')[2]}\n`);
+  process.stdout.write(`${[table([tally]).split('\n')[2], ...tally.lost].join('\n')}\n`);
   expect(tally.lost).toEqual([]);
   expect(tally.kills).toBeGreaterThanOrEqual(Math.ceil(kills * share));
 }
