@@ -36,8 +36,9 @@ Status gather(Group& group, const std::vector<std::uint8_t>& mine, Parts* parts)
   sizes[group.rank()] = mine.size();
   if (Status s = group.all_gather(sizes.data(), offsets.data()); !s.ok()) return s;
   for (std::size_t r = 0; r < ranks; ++r) {
-    if (sizes[r] > kMost) return Status::invalid("rank " + std::to_string(r) + " sends too much at once");
-    offsets[r + 1] = (r == 0 ? 0 : offsets[r]) + sizes[r];
+    const std::size_t before = r == 0 ? 0 : offsets[r];
+    if (sizes[r] > kMost - before) return Status::invalid("rank " + std::to_string(r) + " sends too much at once");
+    offsets[r + 1] = before + sizes[r];
   }
   offsets[0] = 0;
   std::vector<std::uint8_t> all(offsets[ranks]);

@@ -51,6 +51,9 @@ class Worker : public Napi::AsyncWorker {
     } catch (const Napi::Error& error) {  // no memory for the result
       done_ = nullptr;
       deferred_.Reject(error.Value());
+    } catch (const std::bad_alloc&) {
+      done_ = nullptr;
+      deferred_.Reject(to_error(Env(), {Code::kOutOfRange, "out of memory; a smaller batch needs less"}).Value());
     }
   }
 

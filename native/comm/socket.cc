@@ -154,7 +154,7 @@ void hang_up(Socket& socket, Deadline until, const Waker& waker) {
   ::shutdown(socket.fd(), SHUT_WR);
   char rest[4096];
   std::vector<pollfd> wanted{{socket.fd(), POLLIN, 0}};
-  for (;;) {
+  while (Clock::now() < until) {  // who never stops sending is left at last
     std::size_t now = 0;
     const Moved moved = receive_some(socket, rest, sizeof rest, &now);
     if (moved == Moved::kEnd || (moved == Moved::kNone && wait_for(wanted, until, waker) != Waited::kReady)) break;

@@ -187,6 +187,8 @@ Status TcpGroup::check(const Transfer& t) const {
   if (came.magic == kMagic && came.kind == Kind::kFarewell) {
     std::string reason(std::min<std::size_t>(came.bytes, kLongestReason), ' ');
     const Sent heard = receive_all(peers_[t.peer], reason.data(), reason.size(), in_seconds(kFarewellSeconds), waker_);
+    // what another process says goes to a terminal, in one line
+    std::replace_if(reason.begin(), reason.end(), [](unsigned char c) { return c < 32 || c == 127; }, ' ');
     return lost(t.peer, heard == Sent::kAll ? "stopped: " + reason : "stopped");
   }
   if (came.magic != kMagic || came.kind != wanted.kind || came.number != wanted.number || came.bytes != wanted.bytes)

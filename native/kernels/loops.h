@@ -14,7 +14,8 @@ inline double exponential(double x) { return __builtin_exp(x); }
 inline float exponential(float x) {
   const float low = x < -87.0f ? -87.0f : x;  // keeps NaN
   const float bounded = low > 88.0f ? 88.0f : low;
-  const float n = (bounded * 1.44269504f + 12582912.0f) - 12582912.0f;  // round to nearest
+  const float shifted = bounded * 1.44269504f + 12582912.0f;  // n, rounded to nearest, in its lowest bits, whatever NaN is
+  const float n = shifted - 12582912.0f;
   const float r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
@@ -23,7 +24,7 @@ inline float exponential(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const std::int32_t bits = (static_cast<std::int32_t>(n) + 127) << 23;
+  const std::uint32_t bits = (__builtin_bit_cast(std::uint32_t, shifted) - 0x4B400000u + 127u) << 23;
   const float result = p * __builtin_bit_cast(float, bits);
   return x < -87.0f ? 0.0f : result;
 }
