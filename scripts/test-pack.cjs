@@ -145,7 +145,7 @@ function work(folder, env = bare, engine = []) {
 
 /** As a library: modules of both kinds, and types by every way in which TypeScript finds them. */
 function library(folder) {
-  const use = `const { countEvents } = anomalyclr; countEvents([${JSON.stringify(path.join(sample, 'Ato4l.h5'))}]).then(n => console.log(n));`;
+  const use = `const { countEvents } = anomalyclr; countEvents(${JSON.stringify(path.join(sample, 'Ato4l.h5'))}).then(n => console.log(n));`;
   fs.writeFileSync(
     path.join(folder, 'use.mjs'),
     `import * as anomalyclr from 'anomalyclr'; import 'anomalyclr/serve';\n${use}`,
@@ -160,7 +160,7 @@ function library(folder) {
 import { openBundle, type Bundle } from 'anomalyclr';
 export const wrong: Error = new AnomalyClrError('x');
 export async function first(file: string): Promise<EventBatch | undefined> {
-  for await (const batch of readEvents([file])) return batch;
+  for await (const batch of readEvents(file)) return batch;
   return undefined;
 }
 export const open = (file: string): Promise<Bundle> => openBundle(file);
