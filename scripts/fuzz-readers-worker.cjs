@@ -29,7 +29,7 @@ const libraries = [
   'tinyglobby',
 ];
 /** s and MB; what takes longer or more is a finding. */
-const [patience, memory] = [20, 3000];
+const [patience, memory] = [60, 3000];
 
 /** Jazzer.js, its library where need be in a copy that this system can load; exits with a word where it cannot. */
 function loadJazzer() {

@@ -20,25 +20,31 @@ const kinds = [
   { base: readBase('rntuple.root'), tree: 'Staff' },
 ];
 
-/** ROOT files: all branches that can be read, or by the schema of NanoAOD. Byte 0: which, with bit 7 the whole file follows. */
+/** Branches of a file that are read for one input. */
+const some = 8;
+
+/**
+ * ROOT files: some of the branches, or by the schema of NanoAOD. Byte 0: which file and branches; with bit 7 the whole file
+ * follows.
+ */
 export async function fuzz(data: Buffer): Promise<void> {
   const choices = new Choices(data);
   const kind = choices.byte();
   const { base, tree, schema } = kinds[(kind & 127) % kinds.length];
   const file = scratchFile('events.root', kind & 128 ? choices.rest() : changed(base, choices));
   if (schema) await readThrough(file, () => openEvents(file, { schema }));
-  else await readBranches(file, tree ?? 'Events');
+  else await readBranches(file, tree ?? 'Events', Math.floor((kind & 127) / kinds.length) * some);
   nothingLeft();
 }
 
-/** Every branch over all rows, twice, and over one in the middle. */
-async function readBranches(file: string, tree: string): Promise<void> {
+/** Branches from the `first` on over all rows, one of them twice, and over a row in the middle. */
+async function readBranches(file: string, tree: string, first: number): Promise<void> {
   const columns = await tried(() => openRoot(file, tree), file);
   if (!columns) return;
   const { rows, branches } = columns;
   const most = Math.min(rows, 4096);
   try {
-    for (const { name, list, width = 1 } of branches.slice(0, 64)) {
+    for (const { name, list, width = 1 } of branches.slice(first, first + some)) {
       const read = (from: number, to: number) =>
         tried(async () => (await columns.read([name], from, to)).get(name), file);
       const all = await read(0, most);
@@ -48,7 +54,8 @@ async function readBranches(file: string, tree: string): Promise<void> {
       demand(!offsets || (offsets.length === most + 1 && offsets[0] === 0), `${name}: other lists`);
       demand(offsets?.every((at, i) => i === 0 || at >= offsets[i - 1]) ?? true, `${name}: offsets that fall`);
       demand(values.length === (offsets ? offsets[most] : most) * width, `${name}: other values`);
-      demand(bytesOf(values).equals(bytesOf((await read(0, most))?.values)), `${name}: read twice, not the same`);
+      if (name === branches[first].name)
+        demand(bytesOf(values).equals(bytesOf((await read(0, most))?.values)), `${name}: read twice, not the same`);
       await read(most >> 1, Math.min(most, (most >> 1) + 1));
     }
   } finally {
