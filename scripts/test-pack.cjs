@@ -160,12 +160,12 @@ function library(folder) {
 import { openBundle, type Bundle } from 'anomalyclr';
 export const wrong: Error = new AnomalyClrError('x');
 export async function first(file: string): Promise<EventBatch | undefined> {
-  for await (const batch of readEvents(file)) return batch;
+  for await (const batch of readEvents(file, { onBadEvent: 'skip' })) return batch;
   return undefined;
 }
 export const open = (file: string): Promise<Bundle> => openBundle(file);
-// @ts-expect-error: an engine has no such name
-export const engine = await openEngine({ engine: 'abacus' });
+// @ts-expect-error: a number is no engine's name
+export const engine = await openEngine({ engine: 3 });
 `,
   );
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
