@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
@@ -79,6 +79,10 @@ export async function makeFolder(dir: string): Promise<void> {
       if (at === top) break;
     }
   } catch (error) {
+    // on a file system that is read-only it says ENOENT
+    let above = resolve(dir);
+    while (!existsSync(above)) above = dirname(above);
+    await access(above, constants.W_OK).catch((reason: unknown) => Promise.reject(fileError(dir, reason, 'write')));
     throw fileError(dir, error, 'write');
   }
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import process from 'node:process';
@@ -65,7 +65,18 @@ export async function temporariesIn(dir: string): Promise<Temporary[]> {
 export async function isLeft(temporary: Temporary): Promise<boolean> {
   const { path, process: writer } = temporary;
   if (!isOfAnotherMachine(temporary)) return writer === process.pid ? !live.has(basename(path)) : !isRunning(writer);
-  return Date.now() - (await lastChange(path)) > silence;
+  return (await timeThere(path)) - (await lastChange(path)) > silence;
+}
+
+/** What the clock of the file system says, ms since 1970: this machine's may be wrong. It stamps any change of a file. */
+async function timeThere(path: string): Promise<number> {
+  try {
+    const { atimeMs, mtimeMs } = await stat(path);
+    await utimes(path, atimeMs / 1000, mtimeMs / 1000);
+    return (await stat(path)).ctimeMs;
+  } catch {
+    return 0; // it has gone, or is another user's
+  }
 }
 
 export function isOfAnotherMachine({ machine: of }: Temporary): boolean {

@@ -48,6 +48,15 @@ export function writeError(file: string, error: unknown): AnomalyClrError {
   if (error instanceof AnomalyClrError) return error;
   if (error instanceof Error && 'code' in error) return fileError(file, error, 'write');
   const cause = hdf5Cause(error);
-  if (/no space left|quota/i.test(cause)) return fileError(file, { code: 'ENOSPC' }, 'write');
+  const [code] = Object.entries(systemWords).find(([, words]) => cause.includes(words)) ?? [];
+  if (code !== undefined) return fileError(file, { code }, 'write');
   return new AnomalyClrError(`${file}: cannot be written (${cause}); is there room on the disk?`);
 }
+
+const systemWords = {
+  ENOSPC: 'No space left',
+  EDQUOT: 'uota exceeded',
+  EACCES: 'Permission denied',
+  EROFS: 'Read-only file system',
+  EMFILE: 'Too many open files',
+};
