@@ -21,7 +21,7 @@ const { values } = parseArgs({
 // apart, since tests may run while a fuzzer does
 const built = path.join(root, 'build', 'fuzz', values.replay ? 'readers-replayed' : 'readers');
 /** Bytes of the kept corpus of a target. */
-const mostKept = 150_000;
+const mostKept = 40_000;
 const targets = readdirSync(path.join(root, 'test', 'fuzz', 'readers', 'targets'))
   .map(file => path.parse(file).name)
   .filter(name => !values.only || values.only.split(',').includes(name));
@@ -138,12 +138,12 @@ function lineOf(target, code, text) {
   const number = name => /\d+/.exec(new RegExp(`stat::${name}: *\\d+`).exec(text)?.[0].split('::')[1] ?? '')?.[0];
   const last = [...text.matchAll(/cov: (\d+) ft: (\d+) corp: (\d+)/g)].at(-1);
   const runs = number('number_of_executed_units') ?? [...text.matchAll(/^#(\d+)\s/gm)].at(-1)?.[1] ?? '?';
-  const figures = `${runs} executions, ${number('average_exec_per_sec') ?? '?'} a second, coverage ${last?.[1] ?? '?'}, corpus ${last?.[3] ?? '?'}`;
+  const figures = `${runs} executions, ${number('average_exec_per_sec') ?? Math.round(Number(runs) / Number(values.seconds))} a second, coverage ${last?.[1] ?? '?'}, corpus ${last?.[3] ?? '?'}`;
   if (code === 0) return `${target}: ${figures}`;
   const file =
     [...text.matchAll(/Test unit written to (\S*(?:crash|timeout|oom)-\S+)/g)].at(-1)?.[1] ??
     'no reproducer was written';
   const what =
     /(?:Uncaught Exception: |ERROR: libFuzzer: )([^\n]*(?:\n(?! *at )[^\n]*)?)/.exec(text)?.[1] ?? text.slice(-2000);
-  return `${target}: FINDING after ${figures}\n  ${what}\n  ${file}`;
+  return `${target}: FINDING after ${figures}\n  ${what.slice(0, 600)}\n  ${file}`;
 }

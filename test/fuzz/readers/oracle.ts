@@ -20,9 +20,9 @@ export function demand(condition: boolean, what: string): asserts condition {
 const longest = 1200;
 
 /** One line that a terminal shows as it is. */
-export function isLine(text: string): boolean {
+export function isLine(text: string, most = longest): boolean {
   // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-  return text.length > 0 && text.length <= longest && !/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text);
+  return text.length > 0 && text.length <= most && !/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text);
 }
 
 /** Passes over an error of ours in one line that says of which file (or option); any other is a finding. */

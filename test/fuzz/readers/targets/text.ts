@@ -138,7 +138,14 @@ async function commandLine(choices: Choices): Promise<void> {
     demand([0, 1, 2].includes(code), `exit code ${code}`);
     demand(!told.includes('unexpected'), told);
     if (code > 0)
-      demand(told === '' || told.trimEnd().split('\n').every(isLine), `not clean lines: ${JSON.stringify(told)}`);
+      demand(
+        told === '' ||
+          told
+            .trimEnd()
+            .split('\n')
+            .every(line => isLine(line, Infinity)),
+        `not clean lines: ${JSON.stringify(told)}`,
+      );
     if (code > 0 && told === '') demand(out !== '', `exit code ${code} without a word`);
   } finally {
     process.chdir(before);
