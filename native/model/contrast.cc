@@ -124,9 +124,9 @@ class TiledContrast {
 
   // What rows() found: the value, and of each row what its column in other ranks' gradients needs.
   Status gather_rows(double* value) {
+    if (!gradient_ || loss_.info.denominator == Denominator::kNone) return gather(nullptr, 0, 1, value);
     T* const arrays[] = {top_, top_ + n_, weight_, weight_ + n_};
-    const bool columns = gradient_ && loss_.info.denominator != Denominator::kNone;
-    return gather(arrays, columns ? 4 : 0, 1, value);
+    return gather(arrays, 4, 1, value);
   }
 
   // s = U_rows . U_cols^T for one tile; an event's own row and its partner are left out (-inf): rows() sees to the pair.

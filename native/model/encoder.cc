@@ -112,7 +112,7 @@ void Encoder<T>::reserve(const TokenBlock<T>& block, int layers, bool drop, Enco
 template <class T>
 typename Encoder<T>::LayerTape Encoder<T>::layer_tape(const TokenBlock<T>& block, int layer, EncoderTape<T>& tape) const {
   const std::size_t n = block.tokens(), pairs = pairs_of(block), d = config_.width, f = config_.feed_forward;
-  LayerTape t;
+  LayerTape t{};
   T* at = tape.saved.data() + layer * (n * (6 * d + f + 2) + pairs);
   const auto next = [&](std::size_t count) { return std::exchange(at, at + count); };
   t.qkv = next(n * 3 * d);
@@ -123,6 +123,7 @@ typename Encoder<T>::LayerTape Encoder<T>::layer_tape(const TokenBlock<T>& block
   t.probs = next(pairs);
   t.rstd1 = next(n);
   t.rstd2 = next(n);
+  if (tape.keeps.data() == nullptr) return t;  // without dropout
   t.keep_attention = tape.keeps.data() + layer * (2 * n * d + pairs);
   t.keep_output = t.keep_attention + n * d;
   t.keep_probs = t.keep_output + n * d;
