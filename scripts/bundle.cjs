@@ -112,7 +112,12 @@ function describe(folder) {
 }
 
 function writeNotices(packages) {
-  const listed = packages.map(({ text: _, ...told }) => told);
+  const listed = packages.map(({ name, version, license, within: whole }) => ({
+    name,
+    version,
+    license,
+    within: whole,
+  }));
   fs.writeFileSync(at('dist', 'bundled.json'), `${JSON.stringify(listed, null, 2)}\n`);
   const notices = packages.map(({ name, version, license, within: whole, text }) => {
     const title = `${name}${version ? ` ${version}` : ''}${whole ? `, within ${whole}` : ''}: ${license}`;

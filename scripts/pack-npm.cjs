@@ -117,8 +117,8 @@ async function copyRuntime({ cpu }, stage) {
     plugins: [
       {
         name: 'binding beside',
-        setup({ onLoad }) {
-          onLoad({ filter: /onnxruntime-node[\\/]dist[\\/]binding\.js$/ }, ({ path: file }) => {
+        setup(build) {
+          build.onLoad({ filter: /onnxruntime-node[\\/]dist[\\/]binding\.js$/ }, ({ path: file }) => {
             const source = fs.readFileSync(file, 'utf8');
             const contents = source.replace(/require\(`[^`]*onnxruntime_binding\.node`\)/, `require('${binding}')`);
             if (contents === source) throw new Error(`${file} does not load its binding as it used to`);
