@@ -2,6 +2,8 @@ import type { LibraryProgram } from '../../../src/read/library-thread.js';
 
 export type { LibraryProgram };
 
+const chatter = ['log', 'info', 'warn', 'error', 'debug'] as const;
+
 /**
  * Takes the place of src/read/library-thread.ts in the build that is fuzzed: the same programs, in this thread, where
  * their coverage is seen and a failure does not cost a tenth of a second. What the thread bears beyond errors, a hang or
@@ -23,6 +25,8 @@ export class LibraryThread {
   async ask(request: object): Promise<unknown> {
     if (this.failed) throw new Error('the reader stopped');
     const { answer } = await this.running;
+    const loud = Object.fromEntries(chatter.map(name => [name, console[name]]));
+    for (const name of chatter) console[name] = () => undefined; // as in the thread of the product
     try {
       const { value, transfer = [] } = await answer(structuredClone(request));
       // as it crosses from one thread to another
@@ -30,6 +34,8 @@ export class LibraryThread {
     } catch (error) {
       this.failed = true;
       throw new Error(String((error as Error | null)?.message ?? error), { cause: error });
+    } finally {
+      Object.assign(console, loud);
     }
   }
 
