@@ -59,14 +59,13 @@ export class SmallDisk {
     rmSync(this.at('filler'), { force: true });
   }
 
-  /** Starts a program inside. */
+  /** Starts a program inside; its working folder is the root. */
   start(
     program: readonly string[],
     env: Record<string, string> = {},
   ): { child: ChildProcess; finished: Promise<Finished> } {
     const enter = ['-t', String(this.holder.pid), '-U', '-m', '--preserve-credentials', '--', ...program];
     const child = spawn('nsenter', enter, {
-      cwd: packageRoot(),
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
