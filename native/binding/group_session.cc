@@ -94,7 +94,7 @@ class GroupSession : public Session<GroupSession, TcpGroup> {
 
   // Beside a call under way, too: that one ends first, and fails.
   Napi::Value leave(const Napi::CallbackInfo& info) {
-    const std::shared_ptr<TcpGroup> group = held(info);
+    const std::shared_ptr<TcpGroup> group = impl_;
     if (!group) fail(info.Env(), "this Group was disposed of");
     const std::string reason = text_of(argument(info), "reason");
     group->interrupt();
@@ -107,14 +107,8 @@ class GroupSession : public Session<GroupSession, TcpGroup> {
   }
 
   Napi::Value dispose(const Napi::CallbackInfo& info) {
-    if (info.This().IsObject() && info.This().As<Napi::Object>().CheckTypeTag(&kTag) && impl_) impl_->interrupt();
+    if (impl_) impl_->interrupt();
     return let_go(info);
-  }
-
-  std::shared_ptr<TcpGroup> held(const Napi::CallbackInfo& info) {
-    if (!info.This().IsObject() || !info.This().As<Napi::Object>().CheckTypeTag(&kTag))
-      fail(info.Env(), "this is not a Group");
-    return impl_;
   }
 };
 

@@ -92,7 +92,7 @@ class MappedFile : public Session<MappedFile, OpenFile> {
     try {
       return Napi::ArrayBuffer::New(env, static_cast<std::uint8_t*>(pages) + before, to - from,
                                     [pages, length](Napi::Env, void*) { munmap(pages, length); });
-    } catch (const Napi::Error&) {  // a host that has no such arrays
+    } catch (...) {  // a host that has no such arrays, or no memory
       munmap(pages, length);
       throw;
     }

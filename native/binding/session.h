@@ -85,6 +85,24 @@ class Session : public Napi::ObjectWrap<Self> {
   }
 
  protected:
+  // A method, entered with a session of this class alone: node-addon-api's own takes what any wrapped object holds for one.
+  template <Napi::Value (Self::*METHOD)(const Napi::CallbackInfo&)>
+  static Napi::ClassPropertyDescriptor<Self> InstanceMethod(const char* name) {
+    napi_property_descriptor descriptor{};
+    descriptor.utf8name = name;
+    descriptor.method = [](napi_env env, napi_callback_info info) {
+      return Napi::details::WrapCallback(env, [&] {
+        const Napi::CallbackInfo call(env, info);
+        const Napi::Value self = call.This();
+        if (!self.IsObject() || !self.As<Napi::Object>().CheckTypeTag(&Self::kTag))
+          fail(env, std::string("this is not a ") + Self::kName);
+        return static_cast<napi_value>((Self::Unwrap(self.As<Napi::Object>())->*METHOD)(call));
+      });
+    };
+    descriptor.attributes = napi_default;
+    return Napi::ClassPropertyDescriptor<Self>(descriptor);
+  }
+
   // The implementation, held busy for as long as the call reads its arguments (a getter there may call back) and the
   // job that it starts runs.
   struct Held {
@@ -96,8 +114,6 @@ class Session : public Napi::ObjectWrap<Self> {
 
   // After the checks that every call makes.
   Held use(const Napi::CallbackInfo& info) {
-    if (!info.This().IsObject() || !info.This().As<Napi::Object>().CheckTypeTag(&Self::kTag))
-      fail(info.Env(), std::string("this is not a ") + Self::kName);
     if (!impl_) fail(info.Env(), std::string("this ") + Self::kName + " was disposed of");
     if (busy_.busy()) throw to_error(info.Env(), {Code::kBusy, "the last call has not finished; await it first"});
     return {impl_, busy_.hold()};
@@ -110,7 +126,7 @@ class Session : public Napi::ObjectWrap<Self> {
 
   // A running job keeps what it works on; a second call finds nothing left to do.
   Napi::Value let_go(const Napi::CallbackInfo& info) {
-    if (info.This().IsObject() && info.This().As<Napi::Object>().CheckTypeTag(&Self::kTag)) impl_.reset();
+    impl_.reset();
     return info.Env().Undefined();
   }
 
