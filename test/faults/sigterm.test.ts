@@ -39,7 +39,7 @@ test.each([
     const { code, signal, stdout, stderr } = await terminated(run, () => there(run), times);
     expect([code, signal, stdout]).toEqual([0, null, '']);
     expect(stderr).toMatch(
-      /^anomalyclr: SIGTERM: stopping [^\n]*\nanomalyclr: stopped [^\n]*; the same command with --resume goes on\n$/,
+      /^anomalyclr: SIGTERM: stopping [^\n]*\nanomalyclr: stopped[^\n]*; the same command with --resume goes on\n$/,
     );
     expect(existsSync(at(`${run}/report.html`))).toBe(false);
     const early = await cli(['score', '--model', at(run), '--data', training[1], '--out', at('scores.h5'), '--quiet']);
