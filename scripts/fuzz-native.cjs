@@ -35,7 +35,13 @@ const keptOf = target => path.join(root, 'test', 'fuzz', 'corpus', 'native', tar
 const foundOf = target => path.join(root, 'build', 'fuzz', 'corpus', target);
 const crashes = path.join(root, 'build', 'fuzz', 'crashes');
 
-main().then(code => process.exit(code));
+main().then(
+  code => process.exit(code),
+  error => {
+    console.error(error);
+    process.exit(1);
+  },
+);
 
 async function main() {
   if (targets.length === 0) {
@@ -104,8 +110,8 @@ async function fuzz(target) {
   const [kept, found] = [keptOf(target), foundOf(target)];
   for (const one of [kept, found]) fs.mkdirSync(one, { recursive: true });
   const { code, log, text } = await run(target, [
-    `-max_total_time=${values.seconds}`, `-seed=${values.seed}`, `-max_len=${longest[target] ?? 1024}`, '-len_control=0', '-timeout=30',
-    '-rss_limit_mb=2560', '-print_final_stats=1', `-artifact_prefix=${path.join(crashes, target)}-`, found, kept,
+    `-max_total_time=${values.seconds}`, `-seed=${values.seed}`, `-max_len=${longest[target] ?? 1024}`, '-len_control=0',
+    '-timeout=60', '-rss_limit_mb=2560', '-print_final_stats=1', `-artifact_prefix=${path.join(crashes, target)}-`, found, kept,
   ]); // prettier-ignore
   const stat = name => new RegExp(`stat::${name}: *(\\d+)`).exec(text)?.[1] ?? '?';
   const covered = [...text.matchAll(/ cov: (\d+) /g)].at(-1)?.[1] ?? '?';

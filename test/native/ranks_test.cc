@@ -290,6 +290,32 @@ TEST(a_rank_that_leaves_says_why) {
   });
 }
 
+TEST(a_reason_is_told_in_one_line) {
+  on_ranks(2, [](TcpGroup& group) {
+    CHECK(group.barrier().ok());
+    if (group.rank() == 0) return group.leave("full\n\x1b[2J\x7f!");
+    const Status status = group.barrier();
+    CHECK_FOR(mentions(status, "rank 0 stopped: full  [2J !"), status.message());
+  });
+}
+
+TEST(who_never_stops_sending_is_left) {
+  int ends[2];
+  CHECK(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  Socket ours(ends[0]), theirs(ends[1]);
+  const auto start = Clock::now();
+  std::atomic<bool> left{false};
+  std::thread flood([&] {
+    const std::vector<char> much(1 << 16);
+    while (!left && Clock::now() < start + seconds_of(20))
+      if (::send(theirs.fd(), much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) std::this_thread::yield();
+  });
+  hang_up(ours, in_seconds(0.2), Waker());
+  left = true;
+  flood.join();
+  CHECK(Clock::now() < start + seconds_of(10));
+}
+
 TEST(silence_has_an_end) {
   on_ranks(
       2,
