@@ -309,6 +309,7 @@ TEST(who_never_stops_sending_is_left) {
     const std::vector<char> much(1 << 16);
     while (!left && Clock::now() < start + seconds_of(20))
       if (::send(theirs.fd(), much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) std::this_thread::yield();
+    theirs.close();
   });
   hang_up(ours, in_seconds(0.2), Waker());
   left = true;
