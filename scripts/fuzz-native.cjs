@@ -4,6 +4,7 @@
 //   npm run fuzz:native -- --keep   brings what was found into test/fuzz/corpus/native
 'use strict';
 const { spawn, spawnSync } = require('node:child_process');
+const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -22,6 +23,8 @@ const folder = path.join(root, 'test', 'fuzz', 'native');
 const built = path.join(root, 'build', 'fuzz', 'native');
 /** What is kept of a target at most. */
 const most = { bytes: 200_000, files: 300 };
+/** Targets whose inputs are rows of records of so many bytes: short ones are kept joined. */
+const records = { boundary: 20 };
 /** Longest input of a target, bytes. */
 const longest = { boundary: 800, comm: 700, kernels: 200 };
 const targets = fs
@@ -138,16 +141,25 @@ async function keep(target) {
     console.error(`${target}: the inputs cannot be merged: ${log}`);
     return false;
   }
-  const files = fs.readdirSync(fewest).map(name => ({ name, size: fs.statSync(path.join(fewest, name)).size }));
-  files.sort((a, b) => a.size - b.size || (a.name < b.name ? -1 : 1));
+  const inputs = fs.readdirSync(fewest).map(name => fs.readFileSync(path.join(fewest, name)));
+  inputs.sort((a, b) => a.length - b.length || Buffer.compare(a, b));
   for (const old of fs.readdirSync(kept)) if (!old.startsWith('crash')) fs.rmSync(path.join(kept, old));
   let [bytes, count] = [0, 0];
-  for (const { name, size } of files) {
-    if (bytes + size > most.bytes || count === most.files) break;
-    fs.copyFileSync(path.join(fewest, name), path.join(kept, name));
-    bytes += size;
+  for (const input of records[target] ? joined(inputs, longest[target]) : inputs) {
+    if (bytes + input.length > most.bytes || count === most.files) break;
+    fs.writeFileSync(path.join(kept, createHash('sha1').update(input).digest('hex')), input);
+    bytes += input.length;
     count += 1;
   }
-  console.log(`${target}: ${count} inputs of ${bytes} bytes kept, of ${files.length}`);
+  console.log(`${target}: ${count} inputs of ${bytes} bytes kept, of ${inputs.length}`);
   return true;
+}
+
+function joined(inputs, longest) {
+  const rows = [[]];
+  for (const input of inputs) {
+    if (Buffer.concat([...rows.at(-1), input]).length > longest) rows.push([]);
+    rows.at(-1).push(input);
+  }
+  return rows.map(row => Buffer.concat(row));
 }
