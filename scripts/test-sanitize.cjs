@@ -46,7 +46,7 @@ const leftOut = {
   ],
   sessions: ['the process may end while a job runs'], // and with it the scenarios after it
 };
-const boundary = ['wrong-arguments', 'sessions', 'mapped-file', 'group', 'device', 'places', 'environments', 'fuzz'];
+const boundary = ['wrong-arguments', 'sessions', 'group', 'device', 'places', 'environments', 'fuzz'];
 
 function fail(what) {
   console.error(`${name}: ${what}`);

@@ -181,20 +181,6 @@ export interface NativeGroupConfig {
   hint: string;
 }
 
-/** A file mapped into memory, for reading. */
-export interface NativeMappedFile {
-  /** Bytes, when it was opened. */
-  size(): number;
-  /** Whether size and time are still as they were then; asked before what is mapped is looked at. */
-  unchanged(): boolean;
-  /**
-   * The bytes `from` to `to - 1`, at most 2 GiB: a private mapping that lasts as long as the buffer, also after dispose().
-   * What is written into it reaches neither the file nor other buffers.
-   */
-  bytes(argument: { from: number; to: number }): ArrayBuffer;
-  dispose(): void;
-}
-
 export interface NativeTrainer {
   layout(): WeightInfo[];
   weights(): Floats;
@@ -391,7 +377,6 @@ export interface Addon {
   Autoencoder: new (config: AutoencoderConfig & NativePlace) => NativeAutoencoder;
   Scorer: new (config: NativeScorerConfig & NativePlace) => NativeScorer;
   Group: new (config: NativeGroupConfig) => NativeGroup;
-  MappedFile: new (argument: { file: string }) => NativeMappedFile;
 }
 
 /** The addon's file, and where it comes from in words. */

@@ -119,7 +119,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Autoencoder", autoencoder_class(env));
   exports.Set("Scorer", scorer_class(env));
   exports.Set("Group", group_class(env));
-  exports.Set("MappedFile", mapped_file_class(env));
   return exports;
 }
 

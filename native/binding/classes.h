@@ -7,5 +7,4 @@ Napi::Function trainer_class(Napi::Env env);
 Napi::Function autoencoder_class(Napi::Env env);
 Napi::Function scorer_class(Napi::Env env);
 Napi::Function group_class(Napi::Env env);
-Napi::Function mapped_file_class(Napi::Env env);
 }  // namespace aclr::binding

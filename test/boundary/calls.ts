@@ -100,7 +100,6 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
   const autoencoder = new addon.Autoencoder(samples.autoencoderConfig());
   const scorer = new addon.Scorer(samples.scorerConfig());
   const group = new addon.Group(samples.groupConfig());
-  const mapped = new addon.MappedFile({ file: samples.someFile });
   const [weights, codings] = [trainer.weights().length, autoencoder.weights().length];
   const views = (): unknown[] => [samples.tokens(), samples.tokens(), samples.tokens()];
   const tokens: Record<string, Field> = { x: array(Float32Array, 'exact'), offsets: array(Int32Array, 'exact') };
@@ -216,16 +215,6 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
         seconds: number(1e-3, 1e6), patience: number(1e-3, 1e6), hint: words,
       },
       run: a => new addon.Group(a).dispose(),
-    },
-    'new MappedFile': {
-      good: () => ({ file: samples.someFile }),
-      fields: { file: text },
-      run: a => new addon.MappedFile(a).dispose(),
-    },
-    'mappedFile.bytes': {
-      good: () => ({ from: 3, to: 100 }),
-      fields: { from: whole(0, 100), to: whole(3, mapped.size()) },
-      run: a => mapped.bytes(a),
     },
     'group.gather': {
       good: () => ({ bytes: Uint8Array.of(1, 2, 3) }),

@@ -33,7 +33,6 @@ const given = {
   weights: samples.someWeights(595),
   step: { events, index: all, seed: 1, epoch: 0, rate: 1e-3, update: true },
   events,
-  file: samples.someFile,
 };
 /** A step and scores, as numbers. */
 const once = `
@@ -42,16 +41,14 @@ const once = `
   trainer.setRecipe(given.recipe);
   const { loss } = await trainer.step(given.step);
   const scores = await new addon.Scorer(given.scorer).score({ events: given.events });
-  const mapped = new Uint8Array(new addon.MappedFile({ file: given.file }).bytes({ from: 0, to: 4000 }));
-  say([loss, scores.reduce((a, b) => a + b), mapped.reduce((a, b) => a + b)]);`;
+  say([loss, scores.reduce((a, b) => a + b)]);`;
 const forever = `
   const trainer = new addon.Trainer(given.trainer);
   trainer.setWeights({ weights: given.weights });
   const scorer = new addon.Scorer(given.scorer);
-  const mapped = new addon.MappedFile({ file: given.file });
   (async () => { for (;;) await scorer.score({ events: given.events }); })();
   (async () => { for (;;) await addon.augment({ ...given.step, recipe: given.recipe, view: 2 }); })();
-  for (;;) { mapped.bytes({ from: 1, to: 5000 }); say((await trainer.step(given.step)).loss); }`;
+  for (;;) say((await trainer.step(given.step)).loss);`;
 
 export const scenarios: Scenarios = {
   'many environments at once give what one gives alone': async () => {

@@ -47,7 +47,6 @@ function otherCalls(addon: Addon): Record<string, Call> {
     ['autoencoder', () => new addon.Autoencoder(samples.autoencoderConfig()), ['layout', 'weights', 'dispose']],
     ['scorer', () => new addon.Scorer(samples.scorerConfig()), ['dispose']],
     ['group', () => new addon.Group(samples.groupConfig()), ['connect', 'dispose']],
-    ['mappedFile', () => new addon.MappedFile({ file: samples.someFile }), ['size', 'unchanged', 'dispose']],
   ];
   return {
     info: nothing(() => addon.info()),

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type {
   AttentionArgument,
   AutoencoderConfig,
@@ -12,7 +11,6 @@ import type {
   TokenRows,
   TrainerConfig,
 } from '../../src/addon.js';
-import { packageRoot } from '../../src/addon.js';
 
 // Arguments that the addon takes, made anew at each call.
 
@@ -87,9 +85,6 @@ export function scorerConfig(changes: Partial<NativeScorerConfig> = {}): NativeS
     ...changes,
   }; // prettier-ignore
 }
-
-/** A file that is always there, of some pages. */
-export const someFile = path.join(packageRoot(), 'package-lock.json');
 
 /** rotate_phi for the physical view, the anomalous one with one of two scenarios. */
 export function recipe(): NativeRecipe {

@@ -31,13 +31,6 @@ void set_number_at(napi_value typed, std::size_t i, double number);
 double odd_number(std::uint8_t which);
 std::string odd_text(std::uint8_t which);
 
-// A file of ours, of kFileBytes bytes, the i-th of them byte_of_file(i).
-inline constexpr std::size_t kFileBytes = 10000;
-constexpr std::uint8_t byte_of_file(std::size_t i) { return static_cast<std::uint8_t>(i * 31 + i / 256); }
-const std::string& file_name();
-// Cut to so many bytes, then written anew at its whole length.
-void disturb_file(std::size_t size);
-
 struct Good {
   const char* name;
   napi_value (*argument)();

@@ -74,7 +74,7 @@ napi_value throw_something(std::uint8_t which) {
 }
 
 napi_value sundry(std::uint8_t which, World& world) {
-  static constexpr const char* kClasses[] = {"Trainer", "Autoencoder", "Scorer", "Group", "MappedFile"};
+  static constexpr const char* kClasses[] = {"Trainer", "Autoencoder", "Scorer", "Group"};
   switch (which % 26) {
     case 0: return env()->undefined;
     case 1: return env()->null;
@@ -95,13 +95,13 @@ napi_value sundry(std::uint8_t which, World& world) {
     case 16: return make_error("given");
     case 17: return trapped([] { return throw_something(2); });
     case 18: return trapped([] { return env()->undefined; });
-    case 19: return own(addon(), kClasses[which / 26 % 5]);
-    case 20: return own(own(addon(), kClasses[which / 26 % 5]), "prototype");
+    case 19: return own(addon(), kClasses[which / 26 % std::size(kClasses)]);
+    case 20: return own(own(addon(), kClasses[which / 26 % std::size(kClasses)]), "prototype");
     case 21: return typed(napi_float64_array, {1, 2, 3});
     case 22: return addon();
     case 23: return make_text("text");
     default: {
-      const napi_value session = world.session(kClasses[which / 26 % 5]);
+      const napi_value session = world.session(kClasses[which / 26 % std::size(kClasses)]);
       return session == nullptr ? env()->undefined : session;
     }
   }

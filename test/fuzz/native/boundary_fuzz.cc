@@ -12,9 +12,9 @@
 namespace aclr::fuzz {
 namespace {
 
-constexpr const char* kClasses[] = {"Trainer", "Autoencoder", "Scorer", "Group", "MappedFile"};
+constexpr const char* kClasses[] = {"Trainer", "Autoencoder", "Scorer", "Group"};
 // As names of calls have them: "trainer.step".
-constexpr const char* kPrefixes[] = {"trainer", "autoencoder", "scorer", "group", "mappedFile"};
+constexpr const char* kPrefixes[] = {"trainer", "autoencoder", "scorer", "group"};
 constexpr std::size_t kMostSessions = 6;  // of a class
 
 // All ways into the addon: functions, "new Trainer", "trainer.step"; those of test/boundary, then what the exports have besides.
@@ -99,7 +99,6 @@ class Script : public World {
     const napi_value made = construct(own(addon(), name), {good_argument("new " + name)});
     if (made == nullptr) take_exception();
     else {
-      if (name == "MappedFile") set(made, "ours", env()->yes);
       keep(name, made);
       for (const char* method : {"setRecipe", "setWeights"}) {
         const napi_value function = own(made, method);
@@ -163,8 +162,6 @@ class Script : public World {
     if (makes && record.receiver < 240) {
       result = construct(function, arguments, record.receiver < 224 ? nullptr : odd_target(record.receiver));
       if (result != nullptr) {
-        const napi_value file = own(argument, "file");  // of which what bytes it has is known
-        if (!argument->trap && file != nullptr && file->text == file_name()) set(result, "ours", env()->yes);
         keep(of, result);
       }
     } else {
@@ -173,7 +170,6 @@ class Script : public World {
     fail_allocation(0);
     env()->collect_at = 0;
     if (result == nullptr) check_exception();
-    else if (name == "mappedFile.bytes") check_mapped(argument, result);
     if (depth_ > 1) return;
     kept_ = typed_arrays(argument);
     gather_roots();
@@ -222,18 +218,6 @@ class Script : public World {
     if (message == nullptr || message->text.empty()) broken("an error that says nothing");
   }
 
-  void check_mapped(napi_value argument, napi_value result) {
-    const napi_value from = own(argument, "from");
-    if (result->kind != Kind::kBuffer) broken("bytes of a file are no buffer");
-    if (from == nullptr || from->type != napi_number || argument->trap || !result->external || own(receiver_, "ours") == nullptr) return;
-    for (const Property& property : argument->properties)
-      if (property.getter) return;
-    for (std::size_t i = 0; i < result->size; i += 997)
-      if (result->bytes[i] != byte_of_file(static_cast<std::size_t>(from->number) + i))
-        broken(("other bytes than the file's: " + std::to_string(result->bytes[i]) + " at " + std::to_string(i) + " from " +
-                std::to_string(from->number)).c_str());
-  }
-
   // Into arguments of the call before, or into what it works on.
   void write_into(const Record& record) {
     for (std::size_t k = 0; k < kept_.size(); ++k)
@@ -249,13 +233,12 @@ class Script : public World {
   }
 
   void settings(const Record& record) {
-    switch (record.which % 4) {
+    switch (record.which % 3) {
       case 0: env()->threads_at_once = record.receiver % 2 == 1; break;
       case 1:
         set_threads(1 + record.receiver % 3);
         threads_changed_ = true;
         break;
-      case 2: disturb_file(record.receiver * 50); break;
       default: env()->collect_at = record.receiver;
     }
   }

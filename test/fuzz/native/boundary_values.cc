@@ -1,7 +1,4 @@
 // Values for arguments: good ones, and numbers and words near what the checks look at.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -33,17 +30,6 @@ napi_value number(double x) { return make_number(x); }
 napi_value text(const char* words) { return make_text(words); }
 napi_value yes() { return env()->yes; }
 napi_value no() { return env()->no; }
-napi_value file() { return make_text(file_name()); }
-
-void write_file(const std::string& name, std::size_t size) {
-  const int handle = open(name.c_str(), O_WRONLY | O_CLOEXEC);
-  std::vector<std::uint8_t> bytes(kFileBytes);
-  for (std::size_t i = 0; i < kFileBytes; ++i) bytes[i] = byte_of_file(i);
-  if (handle < 0 || ftruncate(handle, static_cast<off_t>(size)) != 0 ||
-      write(handle, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-    broken("the file cannot be written");
-  close(handle);
-}
 
 template <class T>
 void put(std::uint8_t* at, double number) {
@@ -126,23 +112,8 @@ std::string odd_text(std::uint8_t which) {
       "f32", "f64", "bf16", "adam", "sgd", "clr", "anomclr", "anomclr+", "relu", "leaky_relu", "elu", "linear", "log", "hard",
       "continuous", "cpu", "cuda", ACLR_FUZZ_DEVICE, ACLR_FUZZ_DEVICE "\n", "/nowhere", "", "x", "127.0.0.1", "::1", "::ffff:127.0.0.1",
       "localhost", "256.0.0.1", "a b", std::string("f32\0", 4), std::string(5000, 'y'), "\xff\xfe", "%s%n", "/", "/dev/null",
-      "/dev/zero", "/proc/self/mem", file_name()};
+      "/dev/zero", "/proc/self/mem"};
   return kTexts[which % std::size(kTexts)];
-}
-
-void disturb_file(std::size_t size) { write_file(file_name(), size); }
-
-const std::string& file_name() {
-  static const std::string* const name = [] {
-    auto* made = new std::string("/tmp/anomalyclr-fuzz-XXXXXX");
-    const int handle = mkstemp(made->data());
-    if (handle < 0) broken("no temporary file");
-    close(handle);
-    write_file(*made, 0);
-    return made;
-  }();
-  [[maybe_unused]] static const int removed = std::atexit([] { unlink(name->c_str()); });
-  return *name;
 }
 
 const std::vector<Good>& goods() {

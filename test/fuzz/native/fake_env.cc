@@ -34,8 +34,7 @@ void later(const Finalizer& finalizer) {
 }
 
 void let_go_of_bytes(napi_value buffer) {
-  if (buffer->external) later(buffer->release);
-  else std::free(buffer->bytes);
+  std::free(buffer->bytes);
   buffer->bytes = nullptr;
   buffer->size = 0;
 }
@@ -191,13 +190,13 @@ napi_value construct(napi_value function, std::vector<napi_value> arguments, nap
 napi_value take_exception() { return std::exchange(env()->exception, nullptr); }
 
 void detach(napi_value buffer) {
-  if (buffer->kind != Kind::kBuffer || buffer->external) return;
+  if (buffer->kind != Kind::kBuffer) return;
   let_go_of_bytes(buffer);
   buffer->detached = true;
 }
 
 void shrink(napi_value buffer, std::size_t size) {
-  if (buffer->external || size >= buffer->size) return;
+  if (size >= buffer->size) return;
   std::uint8_t* const fewer = size == 0 ? nullptr : static_cast<std::uint8_t*>(std::malloc(size));
   if (size > 0) std::memcpy(fewer, buffer->bytes, size);
   std::free(buffer->bytes);

@@ -215,15 +215,6 @@ napi_status napi_create_arraybuffer(napi_env, size_t size, void** data, napi_val
   if (data != nullptr) *data = made->bytes;
   return give(to, made);
 }
-napi_status napi_create_external_arraybuffer(napi_env, void* data, size_t size, napi_finalize run, void* hint, napi_value* to) {
-  PREAMBLE;
-  const napi_value made = make_buffer(0);
-  made->bytes = static_cast<std::uint8_t*>(data);
-  made->size = size;
-  made->external = true;
-  made->release = {run, data, hint};
-  return give(to, made);
-}
 napi_status napi_is_arraybuffer(napi_env, napi_value value, bool* to) {
   OUTSIDE;
   *to = value->kind == Kind::kBuffer;

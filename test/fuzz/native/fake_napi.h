@@ -42,8 +42,7 @@ struct napi_value__ {
   void* data = nullptr;
   std::uint8_t* bytes = nullptr;  // of buffers
   std::size_t size = 0;
-  bool detached = false, external = false;
-  aclr::fuzz::Finalizer release;  // of external buffers
+  bool detached = false;
   napi_typedarray_type array = napi_uint8_array;  // of typed arrays, whose `offset` is in bytes
   napi_value buffer = nullptr;
   std::size_t offset = 0, length = 0;

@@ -1,4 +1,0 @@
-import { testInChildren } from './child.js';
-import { scenarios } from './mapped-file.js';
-
-testInChildren('mapped-file', scenarios);
