@@ -186,7 +186,10 @@ class ContrastiveTraining {
         const stopping = ranks.signal.aborted;
         if (stopping || progress.step % checkpointEvery === 0) await this.checkpoint();
         if (stopping)
-          throw new Stopped(`stopped after step ${progress.step}; the same command with --resume goes on`, ranks.signal);
+          throw new Stopped(
+            `stopped after step ${progress.step}; the same command with --resume goes on`,
+            ranks.signal,
+          );
       }
     } finally {
       await batches.return();
