@@ -98,7 +98,7 @@ function findClang() {
 
 /** Runs a target; what it says. */
 function run(target, args) {
-  const log = path.join(root, 'build', 'fuzz', `${target}.log`);
+  const log = path.join(root, 'build', 'fuzz', `${target}-${process.pid}.log`);
   const out = fs.openSync(log, 'w');
   const child = spawn(program(target), args, { cwd: built, stdio: ['ignore', out, out] });
   return new Promise(resolve => {
