@@ -139,12 +139,13 @@ needsRuntime('a thread that dies rejects what it had, and another takes its plac
   const { objects, events, slots } = padEvents(small.events);
   const run = () => pool.run({ objects: { type: 'float32', dims: [events, slots, 4], data: objects } }, ['score']);
   const want = await run();
+  const [first] = threads;
+  // terminated from outside in the middle of a run it could take this process along
+  Atomics.store((first as unknown as { closing: Int32Array }).closing, 0, 1);
   const lost = [run(), run()]; // what one thread takes at a time
   const waits = [run(), run()];
-  const [first] = threads;
-  await (first as unknown as { worker: { terminate(): Promise<number> } }).worker.terminate();
   for (const one of lost)
-    await refused(one, /^small: the thread that computes it ended \(exit code 1\); .* with fewer events at once$/);
+    await refused(one, /^small: the thread that computes it ended \(exit code 0\); .* with fewer events at once$/);
   for (const one of waits) expect(await one).toEqual(want);
   expect(pool.sessions).toBe(1);
   expect(threads.has(first)).toBe(false);
