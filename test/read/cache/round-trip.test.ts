@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
+import { printable } from '../../../src/errors.js';
 import { cacheSummary } from '../../../src/read/cache/folder.js';
 import type { EventSchema } from '../../../src/read/schema/schema.js';
 import { countEvents, hashOf, openEvents, readAll, readEvents, sha256 } from '../../../src/read/index.js';
@@ -98,11 +99,13 @@ const object = fc.tuple(
   fc.integer({ min: 1, max: 5 }),
 );
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+/** As an error of ours has them. */
+const message = fc.string({ unit: 'binary', maxLength: 30 }).map(printable);
 const anyRow = (withId: boolean): fc.Arbitrary<Row> => {
   const id = withId ? int64 : fc.constant(undefined);
   const rows = fc.oneof(
     { weight: 6, arbitrary: fc.array(object, { maxLength: 40 }).map(objects => ({ objects })) },
-    { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }).map(problem => ({ problem })) },
+    { weight: 1, arbitrary: message.map(problem => ({ problem })) },
   );
   return fc.oneof(
     {
