@@ -1,4 +1,4 @@
-import type { BranchInfo, Column } from './column-file.js';
+import { type BranchInfo, type Column, missingIn } from './column-file.js';
 import { describePlace } from './cuts.js';
 import type { Place, Reference } from './schema.js';
 
@@ -36,11 +36,15 @@ export class Slab {
     return { values: numbers, offsets };
   }
 
-  /** The integers of a branch of one number a row, exactly. */
-  integers({ branch, column = 0 }: Place): (row: number) => bigint {
+  /** The integers of a branch of one number a row, exactly; undefined where one is missing. */
+  integers({ branch, column = 0 }: Place): (row: number) => bigint | undefined {
     const { values } = this.column(branch);
     const width = values.length / this.rows;
-    return row => BigInt(values[row * width + column]);
+    const missing = missingIn(values);
+    return row => {
+      const value = values[row * width + column];
+      return Object.is(value, missing) ? undefined : BigInt(value);
+    };
   }
 
   /** The numbers at `place` for each object whose list is `like`; a number of a row goes to all of its objects. */
@@ -87,7 +91,8 @@ function every(values: Column['values'], width: number, column: number): Float64
 
 function toFloat64(values: BigInt64Array | BigUint64Array): Float64Array {
   const out = new Float64Array(values.length);
-  for (let i = 0; i < out.length; i++) out[i] = Number(values[i]);
+  const missing = missingIn(values);
+  for (let i = 0; i < out.length; i++) out[i] = values[i] === missing ? NaN : Number(values[i]);
   return out;
 }
 

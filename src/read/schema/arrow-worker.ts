@@ -1,4 +1,5 @@
 import type { LibraryProgram } from '../library-thread.js';
+import { missingSource } from './column-file.js';
 
 /**
  * `{ file }` opens an Arrow file or stream and tells its record batches and leaves; `{ group, names }` reads leaves of one
@@ -11,7 +12,7 @@ export const arrowProgram: LibraryProgram = {
   module: 'apache-arrow',
   also: ['hyparquet-compressors', 'flatbuffers'],
   limits: { maxOldGenerationSizeMb: 2048 },
-  source: `
+  source: `${missingSource}
 const fs = require('node:fs');
 let handle, size, head, batches, leaves;
 
@@ -95,6 +96,11 @@ const halves = (values) => Float32Array.from(values, (bits) => {
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
 });
 
+const withGaps = (values, gone) => {
+  const out = bearsGaps(values) ? values.slice() : Float64Array.from(values);
+  for (let i = 0; i < out.length; i++) if (gone(i)) out[i] = missingIn(out);
+  return out;
+};
 const numbersOf = (data, nulls, arrow) => {
   const { length, type } = data;
   if (data.offset !== 0) throw new Error('a column that begins elsewhere');
@@ -106,7 +112,7 @@ const numbersOf = (data, nulls, arrow) => {
   const gone = (i) => !isValid(data, i) || nulls?.(i);
   let any = false;
   for (let i = 0; i < length && !any; i++) any = gone(i);
-  return any ? Float64Array.from(values, (value, i) => (gone(i) ? NaN : Number(value))) : values.slice();
+  return any ? withGaps(values, gone) : values.slice();
 };
 const take = (values, starts, offsets, width) => {
   const out = new values.constructor(offsets.at(-1) * width);
@@ -130,7 +136,7 @@ const extract = (data, parts, nulls, arrow) => {
     const each = listSize * (inner.fixed ?? 1);
     if (inner.values.length < length * each) throw new Error('fewer values than it says');
     const values = data.nullCount > 0
-      ? Float64Array.from(inner.values, (value, i) => (isValid(data, Math.floor(i / each)) ? Number(value) : NaN))
+      ? withGaps(inner.values, (i) => !isValid(data, Math.floor(i / each)))
       : inner.values;
     return { values, fixed: listSize, length };
   }

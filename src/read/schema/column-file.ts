@@ -12,6 +12,20 @@ export type Numbers =
   | BigUint64Array;
 
 /**
+ * What stands for a missing value: NaN, or in 64-bit integers their lowest (signed) or highest value. As float64, which has
+ * NaN, the others would be rounded, and not in all rows: only where a reading comes across a gap.
+ */
+export const missingIn = (values: Numbers): number | bigint =>
+  values instanceof BigInt64Array ? -(2n ** 63n) : values instanceof BigUint64Array ? 2n ** 64n - 1n : NaN;
+
+/** The same for the programs of library threads. */
+export const missingSource = `
+const missingIn = (values) =>
+  values instanceof BigInt64Array ? -(2n ** 63n) : values instanceof BigUint64Array ? 2n ** 64n - 1n : NaN;
+const bearsGaps = (values) => values instanceof Float64Array || typeof missingIn(values) === 'bigint';
+`;
+
+/**
  * One branch over some rows: flat values, and for a branch with a list per row where each row's begins. A table has
  * `width` values for each entry, one after the other.
  */

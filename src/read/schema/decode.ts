@@ -75,7 +75,7 @@ export class SchemaDecoder {
         continue;
       }
       const eventId = id?.(r);
-      const problem = idProblem(eventId) ?? slab.broken.get(r) ?? this.addEvent(kinds, r, builder);
+      const problem = (id && idProblem(eventId)) ?? slab.broken.get(r) ?? this.addEvent(kinds, r, builder);
       if (problem === undefined) {
         counts.addEvent();
         builder.endEvent(from + r, eventId);
@@ -202,5 +202,6 @@ function wrap(phi: number): number {
 }
 
 function idProblem(id: bigint | undefined): string | undefined {
-  return id !== undefined && BigInt.asIntN(64, id) !== id ? `its id ${id} does not fit into int64` : undefined;
+  if (id === undefined) return 'its id is missing';
+  return BigInt.asIntN(64, id) !== id ? `its id ${id} does not fit into int64` : undefined;
 }

@@ -1,4 +1,5 @@
 import type { LibraryProgram } from '../library-thread.js';
+import { missingSource } from './column-file.js';
 
 /**
  * `{ file }` opens a Parquet file and tells its row groups, its leaves and the texts beside them; `{ group, names }` reads leaves of one row group,
@@ -11,7 +12,7 @@ export const parquetProgram: LibraryProgram = {
     ...['column', 'datapage', 'convert', 'plain', 'schema'].map(part => `hyparquet/src/${part}.js`),
   ],
   limits: { maxOldGenerationSizeMb: 2048 },
-  source: `
+  source: `${missingSource}
 const fs = require('node:fs');
 const zlib = require('node:zlib');
 let handle, size, metadata, tree, leaves, compressors;
@@ -66,7 +67,7 @@ const arrays = { bool: Uint8Array, int8: Int8Array, uint8: Uint8Array, int16: In
   int32: Int32Array, uint32: Uint32Array, int64: BigInt64Array, uint64: BigUint64Array, float16: Float32Array,
   float32: Float32Array, float64: Float64Array };
 
-// numbers that come one after the other; from the first gap on as float64, where NaN is one
+// numbers that come one after the other; those without a value for a gap as float64 from the first one on
 class Growing {
   constructor(type) {
     this.values = new arrays[type](1024);
@@ -75,8 +76,8 @@ class Growing {
   push(value) {
     if (value === undefined) throw new Error('fewer values than it says');
     if (this.length === this.values.length) this.move(this.values.constructor, this.length * 2);
-    if (value === null && this.values.constructor !== Float64Array) this.move(Float64Array, this.values.length);
-    this.values[this.length++] = value === null ? NaN : this.values.constructor === Float64Array ? Number(value) : value;
+    if (value === null && !bearsGaps(this.values)) this.move(Float64Array, this.values.length);
+    this.values[this.length++] = value === null ? missingIn(this.values) : this.values.constructor === Float64Array ? Number(value) : value;
   }
   append(values, count) {
     const end = this.length + count;

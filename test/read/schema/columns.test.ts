@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { arrowProgram } from '../../../src/read/schema/arrow-worker.js';
-import type { BranchInfo, Column } from '../../../src/read/schema/column-file.js';
+import { type BranchInfo, type Column, missingIn } from '../../../src/read/schema/column-file.js';
 import { openGrouped } from '../../../src/read/schema/grouped.js';
 import { parquetProgram } from '../../../src/read/schema/parquet-worker.js';
 import { python } from '../../support/python.js';
@@ -26,7 +26,9 @@ function difference(column: Column, { width = 1 }: BranchInfo, expected: (string
     const own = offsets ? values.slice(offsets[r] * width, offsets[r + 1] * width) : values.slice(r, r + 1);
     const wanted = typeof want === 'string' ? [want] : want;
     const same = (text: string, i: number) =>
-      typeof own[i] === 'bigint' ? text === String(own[i]) : Object.is(Number(text) + 0, own[i] + 0);
+      typeof own[i] === 'bigint'
+        ? text === (own[i] === missingIn(own) ? 'NaN' : String(own[i]))
+        : Object.is(Number(text) + 0, own[i] + 0);
     if (own.length !== wanted.length || !wanted.every(same)) return `row ${r}: ${own.join()} for ${wanted.join()}`;
   }
   return undefined;

@@ -218,6 +218,11 @@ describe('rules', () => {
     expect([[...batch.rows], [...(batch.eventIds ?? [])]]).toEqual([[1], [7n]]);
     const large = decode({ ...jets(), id: 'run' }, { ...jet([[5]]), run: { values: BigUint64Array.of(2n ** 63n) } }, 1);
     expect(large.problems[0].message).toMatch(/its id 9223372036854775808 does not fit into int64/);
+    for (const values of [Float64Array.of(4, NaN, 6), BigInt64Array.of(4n, -(2n ** 63n), 6n)]) {
+      const gaps = decode({ ...jets(), id: 'run' }, { ...jet([[5], [6], [7]]), run: { values } }, 3);
+      expect([...(gaps.batch.eventIds ?? [])]).toEqual([4n, 6n]);
+      expect(gaps.problems).toEqual([{ message: 'event 1, its id is missing', row: 1, eventId: undefined }]);
+    }
   });
 
   test.each([
