@@ -1,39 +1,15 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../src/addon.js';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { readScores } from '../../src/score/read-scores.js';
 import { temporaryFolder } from '../read/craft.js';
-import { writeEventFile } from './scoring.js';
+import { scoredRows as events, scoringProgram, writeScored } from './scoring-program.js';
 
 const at = temporaryFolder();
-const events = 30_000;
-const data = [at('a.h5'), at('b.h5')];
-
-/** Scores in a process of its own, in parts of 1,000 rows, by the sum of pT. */
-const program = (library: string): string => `
-import { scoreFiles } from '${library}/score/score-files.js';
-const judge = async ({ count, offsets, pt }) => {
-  const sum = e => pt.subarray(offsets[e], offsets[e + 1]).reduce((a, b) => a + b, 0);
-  const score = Float32Array.from({ length: count }, (_, e) => sum(e));
-  return { score, inDomain: Uint8Array.from(score, s => Number(s < 4000)) };
-};
-const scorer = { domain: {}, judge, fingerprint: async () => 'sum' };
-const request = { data: ${JSON.stringify(data)}, batch: 100, onBadEvent: 'skip', partRows: 1000 };
-try {
-  const { seconds, ...summary } = await scoreFiles({ ...request, out: process.argv[2] }, scorer);
-  console.log(JSON.stringify(summary));
-} catch (error) {
-  console.log(error.name + ': ' + error.message);
-  process.exitCode = 1;
-}
-`;
+const data: [string, string] = [at('a.h5'), at('b.h5')];
 
 beforeAll(async () => {
-  await writeEventFile(data[0], 17_003, { firstId: 0, bad: [5, 16_999, 17_002] });
-  await writeEventFile(data[1], events - 17_003, { firstId: 20_000, bad: [0] });
-  writeFileSync(at('score.mjs'), program(pathToFileURL(path.join(packageRoot(), 'dist', 'src')).href));
+  await writeScored(data);
+  scoringProgram(at('score.mjs'), data);
 });
 
 function run(
