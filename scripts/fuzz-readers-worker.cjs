@@ -1,4 +1,4 @@
-// One target of the fuzzing of readers, in a process of its own: `fuzz TARGET SECONDS` runs libFuzzer by Jazzer.js on it,
+// One target of the fuzzing of readers, in a process of its own: `fuzz TARGET SECONDS SEED` runs libFuzzer by Jazzer.js on it,
 // `distil TARGET BYTES` brings what was found into the kept corpus: the smallest inputs that reach what all reach.
 'use strict';
 const Module = require('node:module');
@@ -9,7 +9,7 @@ const askForOlder = require('./older-glibc.cjs');
 
 const root = path.join(__dirname, '..');
 const built = path.join(root, 'build', 'fuzz', 'readers');
-const [work, target, amount] = process.argv.slice(2);
+const [work, target, amount, seed = '1'] = process.argv.slice(2);
 const found = path.join(built, 'corpus', target);
 const kept = path.join(root, 'test', 'fuzz', 'corpus', 'readers', target);
 const crashes = path.join(built, 'crashes');
@@ -73,6 +73,7 @@ const options = new jazzer.OptionsManager(jazzer.OptionSource.DefaultCLIOptions)
       found,
       ...(existsSync(kept) ? [kept] : []),
       `-max_total_time=${amount}`,
+      `-seed=${seed}`,
       `-rss_limit_mb=${memory}`,
       `-artifact_prefix=${crashes}/${target}-`,
       '-max_len=40000',

@@ -1,6 +1,6 @@
 // Fuzzes every reader in TypeScript, guided by coverage: see docs/fuzzing.md. Each target goes on for a minute from the
 // kept corpus, two at a time.
-//   npm run fuzz:readers -- [--seconds 60] [--only TARGET,TARGET]
+//   npm run fuzz:readers -- [--seconds 60] [--only TARGET,TARGET] [--seed N]   0 is another each time
 //   npm run fuzz:readers -- --distil   brings what was found into test/fuzz/corpus/readers
 //   npm run fuzz:readers -- --replay   runs the kept corpus and no more, without Jazzer.js
 'use strict';
@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     only: { type: 'string' },
+    seed: { type: 'string', default: '1' },
     distil: { type: 'boolean' },
     replay: { type: 'boolean' },
   },
@@ -125,7 +126,13 @@ function worker(target) {
   const amount = values.distil ? mostKept : values.seconds;
   const child = spawn(
     process.execPath,
-    [path.join(__dirname, 'fuzz-readers-worker.cjs'), values.distil ? 'distil' : 'fuzz', target, String(amount)],
+    [
+      path.join(__dirname, 'fuzz-readers-worker.cjs'),
+      values.distil ? 'distil' : 'fuzz',
+      target,
+      String(amount),
+      values.seed,
+    ],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let text = '';
