@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.js';
+import { show } from '../files.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -162,7 +163,7 @@ function whole(env: Environment, name: string, low: number, high: number, what: 
   const number = Number(text);
   if (text === undefined || text === '') throw new UsageError(`${name} is not set, must be ${what}`);
   if (!/^\d+$/.test(text) || number < low || number > high)
-    throw new UsageError(`${name} is "${text}", must be ${what}`);
+    throw new UsageError(`${name} is ${show(text)}, must be ${what}`);
   return number;
 }
 
