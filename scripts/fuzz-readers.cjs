@@ -122,11 +122,15 @@ export async function renew() {
   );
 }
 
+/** V8 finds out by SIGSEGV where WebAssembly reaches out of its memory, which libFuzzer would take for a crash. */
+const trapless = '--disable-wasm-trap-handler';
+
 function worker(target) {
   const amount = values.distil ? mostKept : values.seconds;
   const child = spawn(
     process.execPath,
     [
+      trapless,
       path.join(__dirname, 'fuzz-readers-worker.cjs'),
       values.distil ? 'distil' : 'fuzz',
       target,
