@@ -39,7 +39,7 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['ops'] },
   { units: ['engine', 'bundle'] },
   { units: ['train', 'score'], peers: true },
-  { units: ['export', 'serve'] },
+  { units: ['export', 'serve', 'scan'] },
   { units: ['cli'] },
   { units: ['index', 'tfjs'] },
 ];
