@@ -2,7 +2,8 @@
 // uniform on 0 .. min(room, max); pt uniform on [threshold, max(threshold, largest pt of the event, MET included)];
 // eta and phi uniform in the acceptance. MET is recomputed as MET - sum of the new transverse momenta.
 #pragma once
-#include "augment/augmentation.h"
+#include "augment/momentum.h"
+#include "augment/met.h"
 
 namespace aclr {
 
@@ -19,9 +20,7 @@ struct AddObjects {
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
     const auto present = event.counts();
     if (present[Kind::kConstituent] > 0) return;  // a jet's own constituents have no such company
-    int count[3], most[3], total = 0, possible = 0;
-    // places left in the event, one kept for a MET where there is none yet
-    int left = kMaxObjects - event.size() - (present[Kind::kMet] == 0 ? 1 : 0);
+    int count[3], most[3], total = 0, possible = 0, left = places_beside_met(event);
     for (int k = 0; k < 3; ++k) {
       most[k] = static_cast<int>(p[k]);
       for (const int bound : {capacity(visible_kind(k)) - present[visible_kind(k)], left})
@@ -39,7 +38,7 @@ struct AddObjects {
     if (total == 0) return;
 
     const T largest = event.largest_pt();
-    T px = 0, py = 0;
+    Transverse<T> sum;
     for (int i = 0; i < total; ++i) {
       Object<T> o;
       o.kind = visible_kind((i >= count[0]) + (i >= count[0] + count[1]));
@@ -48,22 +47,9 @@ struct AddObjects {
       o.eta = random.uniform(-eta_limit, eta_limit);
       o.phi = random.uniform(T(-kPi), T(kPi));
       event.add(o);
-      T sine, cosine;
-      math::sin_cos(o.phi, sine, cosine);
-      px += o.pt * cosine;
-      py += o.pt * sine;
+      sum.add(o.pt, o.phi);
     }
-    Object<T>* met = event.met();
-    if (met == nullptr) {  // an event stored without MET has MET 0
-      event.add({0, 0, 0, Kind::kMet});
-      met = event.met();
-    }
-    T sine, cosine;
-    math::sin_cos(met->phi, sine, cosine);
-    const T met_x = met->pt * cosine - px;
-    const T met_y = met->pt * sine - py;
-    met->pt = math::sqrt(met_x * met_x + met_y * met_y);
-    met->phi = math::atan2(met_y, met_x);
+    add_to_met(event, -sum.x, -sum.y);
   }
 };
 

@@ -1,12 +1,13 @@
 import { Kind } from '../events/objects.js';
 import { parameter, type Augmentation } from './augmentation.js';
-import { capacity, maxAbsEta, minPt, mostObjects, visibleKinds, type MutableEvent } from './event.js';
-import { atan2, sinCos } from './math.js';
+import { capacity, maxAbsEta, minPt, visibleKinds, type MutableEvent } from './event.js';
+import { sinCos } from './math.js';
+import { balanceMet } from './met.js';
 import type { Numbers } from './numbers.js';
 
 const f = Math.fround;
 const pi = f(Math.PI);
-const angle = new Float32Array(2); // sine, cosine
+const sum = new Transverse();
 const most = [0, 0, 0];
 const counts = [0, 0, 0];
 
@@ -37,8 +38,7 @@ export const addObjects: Augmentation = {
     if (counts[0] + counts[1] + counts[2] === 0) return;
 
     const largest = event.largestPt();
-    let px = 0;
-    let py = 0;
+    sum.clear();
     for (let k = 0; k < 3; k++) {
       const kind = visibleKinds[k];
       const threshold = minPt[kind];
@@ -47,25 +47,16 @@ export const addObjects: Augmentation = {
         const eta = numbers.uniform(-maxAbsEta[kind], maxAbsEta[kind]);
         const phi = numbers.uniform(-pi, pi);
         event.add(pt, eta, phi, kind);
-        sinCos(phi, angle);
-        px = f(px + f(pt * angle[1]));
-        py = f(py + f(pt * angle[0]));
+        sum.add(pt, phi);
       }
     }
-    if (event.met() < 0) event.add(0, 0, 0, Kind.met); // an event stored without MET has MET 0
-    const met = event.met();
-    sinCos(event.phi[met], angle);
-    const x = f(f(event.pt[met] * angle[1]) - px);
-    const y = f(f(event.pt[met] * angle[0]) - py);
-    event.pt[met] = Math.sqrt(f(f(x * x) + f(y * y)));
-    event.phi[met] = atan2(y, x);
+    addToMet(event, -sum.x, -sum.y);
   },
 };
 
 /** How many electrons, muons and jets come into `event`, to `counts`. */
 function drawCounts(event: MutableEvent, p: Float64Array, numbers: Numbers): void {
-  // places left in the event, one kept for a MET where there is none yet
-  let left = mostObjects - event.size - (event.met() < 0 ? 1 : 0);
+  let left = placesBesideMet(event);
   let total = 0;
   let possible = 0;
   for (let k = 0; k < 3; k++) {

@@ -1,17 +1,27 @@
 import type { AugmentationInfo } from '../config/recipe.js';
 import { acceptance } from './acceptance.js';
 import { addObjects } from './add-objects.js';
+import { addResonance } from './add-resonance.js';
+import { addSpectrum } from './add-spectrum.js';
 import type { Augmentation } from './augmentation.js';
+import { convertJets } from './convert-jets.js';
+import { displaceMet } from './displace-met.js';
 import { dropConstituents } from './drop-constituents.js';
+import { deadRegion, hotRegion, scalePt, stickMet } from './faults.js';
 import { rotateJet, softDistort, translateJet } from './jet-directions.js';
+import { jitterPt } from './jitter-pt.js';
+import { loseMomentum } from './lose-momentum.js';
+import { addPileup, loseLeptons, scaleJets, smearMet } from './nuisances.js';
 import { redistribute } from './redistribute.js';
+import { rescale } from './rescale.js';
 import { reweightPt } from './reweight-pt.js';
 import { rotatePhi } from './rotate-phi.js';
-import { shiftAll, shiftMet, shiftPt } from './shift.js';
 import { shiftSubjet } from './shift-subjet.js';
+import { shiftAll, shiftMet, shiftPt } from './shift.js';
 import { smearDirection, smearJets } from './smear.js';
 import { splitCollinear } from './split-collinear.js';
 import { splitConstituents } from './split-constituents.js';
+import { turnKinds } from './turn-kinds.js';
 
 /** Every augmentation there is, in the order of native/augment/list.h. */
 export const augmentations: readonly Augmentation[] = [
@@ -32,6 +42,14 @@ export const augmentations: readonly Augmentation[] = [
   dropConstituents,
   shiftSubjet,
   reweightPt,
+  scaleJets,
+  smearMet,
+  loseLeptons,
+  addPileup,
+  deadRegion,
+  hotRegion,
+  scalePt,
+  stickMet,
 ];
 
 /** What the addon's `augmentations()` says, without the addon. */
