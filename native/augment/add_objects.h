@@ -3,7 +3,6 @@
 // eta and phi uniform in the acceptance. MET is recomputed as MET - sum of the new transverse momenta.
 #pragma once
 #include "augment/momentum.h"
-#include "augment/met.h"
 
 namespace aclr {
 
@@ -49,7 +48,7 @@ struct AddObjects {
       event.add(o);
       sum.add(o.pt, o.phi);
     }
-    add_to_met(event, -sum.x, -sum.y);
+    balance_met(event, sum.x, sum.y);
   }
 };
 

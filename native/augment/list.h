@@ -50,6 +50,8 @@ struct TypeList {
 using AugmentationList = TypeList<RotatePhi, SmearDirection, SmearJets, Acceptance, AddObjects, SplitCollinear,
                                   Redistribute, ShiftMet, ShiftPt, ShiftAll, RotateJet, TranslateJet, SoftDistort,
                                   SplitConstituents, DropConstituents, ShiftSubjet, ReweightPt, ScaleJets, SmearMet,
-                                  LoseLeptons, AddPileup, DeadRegion, HotRegion, ScalePt, StickMet>;
+                                  LoseLeptons, AddPileup, DeadRegion, HotRegion, ScalePt, StickMet,
+                                  AddSpectrum, Rescale, LoseMomentum, TurnKinds, DisplaceMet, AddResonance, JitterPt,
+                                  ConvertJets>;
 
 }  // namespace aclr

@@ -1,8 +1,8 @@
 import { Kind } from '../events/objects.js';
 import { parameter, type Augmentation } from './augmentation.js';
 import { capacity, maxAbsEta, minPt, visibleKinds, type MutableEvent } from './event.js';
-import { sinCos } from './math.js';
 import { balanceMet } from './met.js';
+import { placesBesideMet, Transverse } from './momentum.js';
 import type { Numbers } from './numbers.js';
 
 const f = Math.fround;
@@ -50,7 +50,7 @@ export const addObjects: Augmentation = {
         sum.add(pt, phi);
       }
     }
-    addToMet(event, -sum.x, -sum.y);
+    balanceMet(event, sum.x, sum.y);
   },
 };
 

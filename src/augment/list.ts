@@ -50,6 +50,14 @@ export const augmentations: readonly Augmentation[] = [
   hotRegion,
   scalePt,
   stickMet,
+  addSpectrum,
+  rescale,
+  loseMomentum,
+  turnKinds,
+  displaceMet,
+  addResonance,
+  jitterPt,
+  convertJets,
 ];
 
 /** What the addon's `augmentations()` says, without the addon. */
