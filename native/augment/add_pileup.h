@@ -2,7 +2,7 @@
 // does in the generator, whose pile-up tells in MET by further noise: met_sigma on each component.
 #pragma once
 #include "augment/augmentation.h"
-#include "augment/met.h"
+#include "augment/momentum.h"
 
 namespace aclr {
 
@@ -17,7 +17,7 @@ struct AddPileup {
 
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
-    if (event.counts()[Kind::kConstituent] > 0) return;  // a jet's own constituents have no such company
+    if (is_jet(event)) return;  // a jet's own constituents have no such company
     // the least n whose cumulative probability reaches the draw
     const T draw = random.unit(), mean = T(p[0]);
     const int most = event.room(Kind::kJet);

@@ -2,7 +2,7 @@
 // MET. The box may pass phi = pi: then phi_low is above phi_high.
 #pragma once
 #include "augment/augmentation.h"
-#include "augment/met.h"
+#include "augment/momentum.h"
 
 namespace aclr {
 
@@ -18,21 +18,17 @@ struct DeadRegion {
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random&) {
     const T low = T(p[2]), high = T(p[3]);
-    T px = 0, py = 0;
+    Transverse<T> missing;
     int lost = 0;
     event.keep_if([&](Object<T>& o) {
-      if (o.kind == Kind::kMet || o.kind == Kind::kConstituent) return true;
-      if (o.eta < T(p[0]) || o.eta > T(p[1])) return true;
+      if (!is_visible(o) || o.eta < T(p[0]) || o.eta > T(p[1])) return true;
       const bool within = low <= high ? o.phi >= low && o.phi <= high : o.phi >= low || o.phi <= high;
       if (!within) return true;
-      T sine, cosine;
-      math::sin_cos(o.phi, sine, cosine);
-      px -= o.pt * cosine;
-      py -= o.pt * sine;
+      missing.add(o.pt, o.phi);
       ++lost;
       return false;
     });
-    if (lost > 0) balance_met(event, px, py);
+    if (lost > 0) balance_met(event, -missing.x, -missing.y);
   }
 };
 

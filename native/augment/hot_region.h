@@ -2,7 +2,7 @@
 // uniform on [low, high], eta and phi uniform in a square about its centre; MET balances it.
 #pragma once
 #include "augment/augmentation.h"
-#include "augment/met.h"
+#include "augment/momentum.h"
 
 namespace aclr {
 
@@ -18,10 +18,9 @@ struct HotRegion {
 
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
-    if (event.counts()[Kind::kConstituent] > 0) return;  // no event of the detector as a whole
+    if (is_jet(event)) return;  // no event of the detector as a whole
     if (!(random.unit() < T(p[0]))) return;
-    // one place kept for a MET where there is none yet
-    if (event.room(Kind::kJet) < (event.met() == nullptr && event.size() + 1 >= kMaxObjects ? 2 : 1)) return;
+    if (event.room(Kind::kJet) < 1 || places_beside_met(event) < 1) return;
     const T width = T(p[5]);
     Object<T> o;
     o.kind = Kind::kJet;
@@ -29,9 +28,9 @@ struct HotRegion {
     o.eta = random.uniform(T(p[3]) - width, T(p[3]) + width);
     o.phi = math::wrap_angle(random.uniform(T(p[4]) - width, T(p[4]) + width));
     event.add(o);
-    T sine, cosine;
-    math::sin_cos(o.phi, sine, cosine);
-    balance_met(event, o.pt * cosine, o.pt * sine);
+    Transverse<T> gained;
+    gained.add(o.pt, o.phi);
+    balance_met(event, gained.x, gained.y);
   }
 };
 

@@ -2,6 +2,7 @@
 // trigger's threshold: such an event would not have been recorded. MET stays, as the generator's does.
 #pragma once
 #include "augment/augmentation.h"
+#include "augment/momentum.h"
 
 namespace aclr {
 
@@ -12,15 +13,13 @@ struct LoseLeptons {
       {{"probability", 0.05, 0, 1, "", "of each lepton's loss"},
        {"trigger", 23, 0, 1000, "GeV", "pt above which a lepton triggers"}}};
 
-  ACLR_HD static constexpr bool is_lepton(Kind kind) { return kind == Kind::kElectron || kind == Kind::kMuon; }
-
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
     const T probability = T(p[0]), trigger = T(p[1]);
     int triggering = 0;
-    for (const Object<T>& o : event) triggering += is_lepton(o.kind) && o.pt > trigger;
+    for (const Object<T>& o : event) triggering += is_lepton(o) && o.pt > trigger;
     event.keep_if([&](Object<T>& o) {
-      if (!is_lepton(o.kind) || !(random.unit() < probability)) return true;
+      if (!is_lepton(o) || !(random.unit() < probability)) return true;
       if (!(o.pt > trigger)) return false;
       if (triggering == 1) return true;
       --triggering;

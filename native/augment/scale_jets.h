@@ -2,7 +2,7 @@
 // jets gain: MET - sum (factor - 1) pt.
 #pragma once
 #include "augment/augmentation.h"
-#include "augment/met.h"
+#include "augment/momentum.h"
 
 namespace aclr {
 
@@ -15,19 +15,16 @@ struct ScaleJets {
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random& random) {
     const T factor = random.uniform(T(p[0]), T(p[1]));
-    T px = 0, py = 0;
+    Transverse<T> gained;
     int jets = 0;
     for (Object<T>& o : event) {
       if (o.kind != Kind::kJet) continue;
       ++jets;
-      const T scaled = o.pt * factor, gain = scaled - o.pt;
-      T sine, cosine;
-      math::sin_cos(o.phi, sine, cosine);
-      px += gain * cosine;
-      py += gain * sine;
+      const T scaled = o.pt * factor;
+      gained.add(scaled - o.pt, o.phi);
       o.pt = scaled;
     }
-    if (jets > 0) balance_met(event, px, py);
+    if (jets > 0) balance_met(event, gained.x, gained.y);
   }
 };
 

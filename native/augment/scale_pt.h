@@ -1,7 +1,7 @@
 // Physical, a fault: momentum scales that are off, a fixed factor for each kind. MET loses what the objects gain.
 #pragma once
 #include "augment/augmentation.h"
-#include "augment/met.h"
+#include "augment/momentum.h"
 
 namespace aclr {
 
@@ -15,21 +15,18 @@ struct ScalePt {
 
   template <class T, class Random>
   ACLR_HD static void apply(Event<T>& event, const double* p, Random&) {
-    T px = 0, py = 0;
+    Transverse<T> gained;
     int scaled = 0;
     for (Object<T>& o : event) {
-      if (o.kind == Kind::kMet || o.kind == Kind::kConstituent) continue;
+      if (!is_visible(o)) continue;
       const T factor = T(o.kind == Kind::kElectron ? p[0] : o.kind == Kind::kMuon ? p[1] : p[2]);
       if (factor == T(1)) continue;
       ++scaled;
-      const T pt = o.pt * factor, gain = pt - o.pt;
-      T sine, cosine;
-      math::sin_cos(o.phi, sine, cosine);
-      px += gain * cosine;
-      py += gain * sine;
+      const T pt = o.pt * factor;
+      gained.add(pt - o.pt, o.phi);
       o.pt = pt;
     }
-    if (scaled > 0) balance_met(event, px, py);
+    if (scaled > 0) balance_met(event, gained.x, gained.y);
   }
 };
 

@@ -1,12 +1,12 @@
 import { Kind } from '../events/objects.js';
 import { parameter, type Augmentation } from './augmentation.js';
-import { mostObjects } from './event.js';
-import { sinCos, wrapAngle } from './math.js';
+import { wrapAngle } from './math.js';
 import { balanceMet } from './met.js';
+import { isJet, isVisible, placesBesideMet, Transverse } from './momentum.js';
 
 const f = Math.fround;
 const azimuth = [-Math.PI, Math.PI] as const;
-const angle = new Float32Array(2); // sine, cosine
+const sum = new Transverse();
 
 /** Physical, a fault: what lies in a box of eta and phi is not seen, and MET takes its momentum. */
 export const deadRegion: Augmentation = {
@@ -25,14 +25,12 @@ export const deadRegion: Augmentation = {
   },
   apply(event, p) {
     const [etaLow, etaHigh, low, high] = Float32Array.from(p);
-    let px = 0;
-    let py = 0;
+    sum.clear();
     let kept = 0;
     for (let i = 0; i < event.size; i++) {
       const [kind, eta, phi] = [event.kind[i], event.eta[i], event.phi[i]];
       const seen =
-        kind === Kind.met ||
-        kind === Kind.constituent ||
+        !isVisible(kind) ||
         eta < etaLow ||
         eta > etaHigh ||
         !(low <= high ? phi >= low && phi <= high : phi >= low || phi <= high);
@@ -40,13 +38,11 @@ export const deadRegion: Augmentation = {
         event.move(i, kept++);
         continue;
       }
-      sinCos(phi, angle);
-      px = f(px - f(event.pt[i] * angle[1]));
-      py = f(py - f(event.pt[i] * angle[0]));
+      sum.add(event.pt[i], phi);
     }
     const lost = event.size - kept;
     event.size = kept;
-    if (lost > 0) balanceMet(event, px, py);
+    if (lost > 0) balanceMet(event, -sum.x, -sum.y);
   },
 };
 
@@ -68,17 +64,17 @@ export const hotRegion: Augmentation = {
     ],
   },
   apply(event, p, numbers) {
-    if (event.count(Kind.constituent) > 0) return; // no event of the detector as a whole
+    if (isJet(event)) return; // no event of the detector as a whole
     if (!(numbers.unit() < f(p[0]))) return;
-    // one place kept for a MET where there is none yet
-    if (event.room(Kind.jet) < (event.met() < 0 && event.size + 1 >= mostObjects ? 2 : 1)) return;
+    if (event.room(Kind.jet) < 1 || placesBesideMet(event) < 1) return;
     const [, low, high, eta, phi, width] = Float32Array.from(p);
     const pt = numbers.uniform(low, high);
     const jetEta = numbers.uniform(f(eta - width), f(eta + width));
     const jetPhi = wrapAngle(numbers.uniform(f(phi - width), f(phi + width)));
     event.add(pt, jetEta, jetPhi, Kind.jet);
-    sinCos(jetPhi, angle);
-    balanceMet(event, f(pt * angle[1]), f(pt * angle[0]));
+    sum.clear();
+    sum.add(pt, jetPhi);
+    balanceMet(event, sum.x, sum.y);
   },
 };
 
@@ -97,23 +93,19 @@ export const scalePt: Augmentation = {
     ],
   },
   apply(event, p) {
-    let px = 0;
-    let py = 0;
+    sum.clear();
     let scaled = 0;
     for (let i = 0; i < event.size; i++) {
       const kind = event.kind[i];
-      if (kind === Kind.met || kind === Kind.constituent) continue;
+      if (!isVisible(kind)) continue;
       const factor = f(kind === Kind.electron ? p[0] : kind === Kind.muon ? p[1] : p[2]);
       if (factor === 1) continue;
       scaled++;
       const pt = f(event.pt[i] * factor);
-      const gain = f(pt - event.pt[i]);
-      sinCos(event.phi[i], angle);
-      px = f(px + f(gain * angle[1]));
-      py = f(py + f(gain * angle[0]));
+      sum.add(f(pt - event.pt[i]), event.phi[i]);
       event.pt[i] = pt;
     }
-    if (scaled > 0) balanceMet(event, px, py);
+    if (scaled > 0) balanceMet(event, sum.x, sum.y);
   },
 };
 

@@ -2,10 +2,12 @@ import { Kind } from '../events/objects.js';
 import { parameter, type Augmentation } from './augmentation.js';
 import { atan2, exp, sinCos } from './math.js';
 import { balanceMet } from './met.js';
+import { isJet, isLepton, Transverse } from './momentum.js';
 
 const { fround: f, sqrt } = Math;
 const pi = f(Math.PI);
 const angle = new Float32Array(2); // sine, cosine
+const gained = new Transverse();
 const normals = new Float32Array(2);
 
 /** Physical: jet energy scale, one factor for all jets, carried into MET. */
@@ -23,20 +25,16 @@ export const scaleJets: Augmentation = {
   },
   apply(event, p, numbers) {
     const factor = numbers.uniform(f(p[0]), f(p[1]));
-    let px = 0;
-    let py = 0;
+    gained.clear();
     let jets = 0;
     for (let i = 0; i < event.size; i++) {
       if (event.kind[i] !== Kind.jet) continue;
       jets++;
       const scaled = f(event.pt[i] * factor);
-      const gain = f(scaled - event.pt[i]);
-      sinCos(event.phi[i], angle);
-      px = f(px + f(gain * angle[1]));
-      py = f(py + f(gain * angle[0]));
+      gained.add(f(scaled - event.pt[i]), event.phi[i]);
       event.pt[i] = scaled;
     }
-    if (jets > 0) balanceMet(event, px, py);
+    if (jets > 0) balanceMet(event, gained.x, gained.y);
   },
 };
 
@@ -69,8 +67,6 @@ export const smearMet: Augmentation = {
     }
   },
 };
-
-const isLepton = (kind: number): boolean => kind === Kind.electron || kind === Kind.muon;
 
 /** Physical: lepton efficiency; the last lepton that triggers is never lost. */
 export const loseLeptons: Augmentation = {
@@ -128,7 +124,7 @@ export const addPileup: Augmentation = {
     ],
   },
   apply(event, p, numbers) {
-    if (event.count(Kind.constituent) > 0) return; // a jet's own constituents have no such company
+    if (isJet(event)) return; // a jet's own constituents have no such company
     // the least n whose cumulative probability reaches the draw
     const draw = numbers.unit();
     const mean = f(p[0]);
