@@ -38,7 +38,7 @@ const layers: { units: string[]; peers?: boolean }[] = [
   { units: ['read', 'model', 'addon', 'augment'], peers: true },
   { units: ['ops'] },
   { units: ['engine', 'bundle'] },
-  { units: ['train', 'score'], peers: true },
+  { units: ['train', 'score', 'detect'], peers: true },
   { units: ['export', 'serve', 'scan'] },
   { units: ['cli'] },
   { units: ['index', 'tfjs'] },
