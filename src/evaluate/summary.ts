@@ -62,7 +62,7 @@ export function combineSeeds(summaries: readonly Summary[], seeds: readonly numb
       `${summaries.length} summaries for ${seeds.length} seeds: give one for each, at least one`,
     );
   if (summaries.length === 1) return summaries[0];
-  const combined = (of: (s: Summary) => Interval | null, range: Range) => combine(summaries.map(of), range);
+  const combined = (of: (s: Summary) => Interval | null, range: Range) => combineIntervals(summaries.map(of), range);
   return {
     auc: combined(s => s.auc, { lowest: 0, highest: 1 }),
     rejectionAtEff03: combined(s => s.rejectionAtEff03, { lowest: 1, highest: Infinity, log: true }),
@@ -78,7 +78,11 @@ interface Range {
   readonly log?: boolean;
 }
 
-function combine(intervals: (Interval | null)[], { lowest, highest, log = false }: Range): Interval | null {
+/** One figure of several seeds, two or more, by the formula of {@link combineSeeds}; null where one is null. */
+export function combineIntervals(
+  intervals: readonly (Interval | null)[],
+  { lowest, highest, log = false }: Range,
+): Interval | null {
   const known = intervals.filter(i => i !== null);
   const m = known.length;
   if (m < intervals.length) return null;
