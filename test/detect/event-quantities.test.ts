@@ -75,5 +75,5 @@ test('what an event lacks counts as 0', () => {
     'transverse-mass': 0,
     'lepton-met-angle': 0,
   });
-  expect(Object.values(named(events([])))).toEqual(new Array(eventQuantityCount).fill(0));
+  expect(Object.values(named(events([])))).toEqual(Array.from({ length: eventQuantityCount }, () => 0));
 });
