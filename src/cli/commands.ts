@@ -29,6 +29,7 @@ export const commands: { readonly [C in CommandName]: Command<C> } = {
   score: { summary: 'one anomaly score for each event', load: () => import('./score.js') },
   evaluate: { summary: 'how well a run finds given signals', load: () => import('./evaluate.js') },
   merge: { summary: 'one file of what shards of score or evaluate wrote', load: () => import('./merge.js') },
+  scan: { summary: 'a study over many trainings: variants, seeds, figures', load: () => import('./scan.js') },
   export: { summary: 'one ONNX file that a stranger can use safely', load: () => import('./export.js') },
   verify: { summary: 'whether a bundle gives the scores that its maker got', load: () => import('./verify.js') },
   serve: { summary: 'scores over HTTP', logs: true, load: () => import('./serve.js') },

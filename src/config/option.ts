@@ -93,6 +93,16 @@ export function toggle(about: About & { default?: boolean }): z.ZodDefault<z.Zod
   return define(z.boolean().default(about.default ?? false), about, { allowed: 'true or false', takes: 'none' });
 }
 
+/** One of a few words, that stands without a flag and must be given. */
+export function choicePositional<const T extends readonly [string, ...string[]]>(
+  about: About & { of: T },
+): z.ZodType<T[number]> {
+  const literal: z.ZodType<T[number]> = z.literal([...about.of]);
+  // the command line gives a list of all that stands without a flag
+  const schema = z.preprocess(value => (Array.isArray(value) && value.length === 1 ? value[0] : value), literal);
+  return define(schema, about, { allowed: about.of.join(' | '), takes: 'positional' });
+}
+
 const text = z.string().min(1);
 
 /** A file, folder or name that must be given. */

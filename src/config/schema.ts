@@ -13,6 +13,7 @@ import {
   schema,
   shard,
 } from './options-shared.js';
+import { scan } from './options-scan.js';
 import { demo, train } from './options-train.js';
 
 const score = z.strictObject({
@@ -157,6 +158,7 @@ export const commandSchemas = {
   score,
   evaluate,
   merge,
+  scan,
   export: exportOptions,
   verify,
   serve,
@@ -171,6 +173,7 @@ export type TrainOptions = OptionsOf<'train'>;
 export type ScoreOptions = OptionsOf<'score'>;
 export type EvaluateOptions = OptionsOf<'evaluate'>;
 export type MergeOptions = OptionsOf<'merge'>;
+export type ScanOptions = OptionsOf<'scan'>;
 export type InspectOptions = OptionsOf<'inspect'>;
 export type DemoOptions = OptionsOf<'demo'>;
 export type ExportOptions = OptionsOf<'export'>;

@@ -19,8 +19,19 @@ export interface Chart {
 
 /** Draws a chart as inline SVG: no script, no ids shared between charts, every colour a CSS variable of the page. */
 export function chart({ id, title, label, option, caption, width, height }: Chart): Html {
-  const [w, h] = [width ?? size.width, height ?? size.height];
-  const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, width: w, height: h });
+  const svg = clean(draw(option, { width: width ?? size.width, height: height ?? size.height }), id, label);
+  return html`<figure>
+    <h3>${title}</h3>
+    ${new Html(svg)}${caption ? html`<figcaption>${caption}</figcaption>` : ''}
+  </figure>`;
+}
+
+/** A chart as the SVG that echarts makes, in the light colours. */
+export function draw(
+  option: echarts.EChartsOption,
+  place: { readonly width: number; readonly height: number },
+): string {
+  const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, ...place });
   try {
     drawing.setOption({
       animation: false,
@@ -28,11 +39,7 @@ export function chart({ id, title, label, option, caption, width, height }: Char
       grid: { left: 2, right: 16, top: 12, bottom: 2, outerBoundsMode: 'same', outerBoundsContain: 'all' },
       ...option,
     });
-    const svg = clean(drawing.renderToSVGString(), id, label);
-    return html`<figure>
-      <h3>${title}</h3>
-      ${new Html(svg)}${caption ? html`<figcaption>${caption}</figcaption>` : ''}
-    </figure>`;
+    return drawing.renderToSVGString();
   } finally {
     drawing.dispose();
   }

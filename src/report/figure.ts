@@ -7,7 +7,8 @@ export interface Ranged {
 
 export interface FigureAxis {
   readonly name: string;
-  readonly log?: boolean;
+  /** Logarithmic, with ticks at powers of ten, or of two. */
+  readonly log?: boolean | 2;
   readonly min?: number;
   readonly max?: number;
 }

@@ -130,8 +130,33 @@ export interface StudyResults {
    * @param background - label of the sample it is compared with; left out, the test background
    */
   figures(variant: string, method: string, signal: string, background?: string): Promise<SignalFigures | null>;
+  /**
+   * The same, averaged over signals for each seed before seeds are combined, each end of the interval too: as if what the
+   * signals owe to chance were in common, which it is in part. Null where a signal's figure is.
+   *
+   * @param signals - labels; left out, the request's signals
+   */
+  means(
+    variant: string,
+    method: string,
+    signals?: readonly string[],
+    background?: string,
+  ): Promise<Omit<SignalFigures, 'events'> | null>;
+  /** 1/eps_b over eps_s, the mean over seeds; null as for `figures`. */
+  curve(variant: string, method: string, signal: string, background?: string): Promise<MeanCurve | null>;
   /** One score an event of a sample. [events] */
   scores(trial: TrialRecord, method: string, sample: string): Promise<Float32Array>;
+}
+
+/** A ROC curve averaged over seeds. [points] each */
+export interface MeanCurve {
+  /** eps_s */
+  readonly efficiency: readonly number[];
+  /** 1/eps_b, the geometric mean over seeds. */
+  readonly rejection: readonly number[];
+  /** The mean over and times exp of the standard deviation of ln(1/eps_b) over seeds; the mean itself for one seed. */
+  readonly low: readonly number[];
+  readonly high: readonly number[];
 }
 
 /** Text with a head and rows of cells. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { StudyRequest } from './study.js';
 
 /** What is kept of a finished trial, in `trial.json` of its folder beside its scores. */
 export const trialSchema = z.strictObject({
@@ -22,6 +23,8 @@ export const trialSchema = z.strictObject({
     /** s */
     seconds: z.number(),
     eventsPerSecond: z.number(),
+    /** Of its process, when it was done. */
+    peakMemoryMb: z.number(),
   }),
   /** Of the trial's process, training and scoring. */
   peakMemoryMb: z.number(),
@@ -31,6 +34,30 @@ export type TrialFile = z.infer<typeof trialSchema>;
 
 /** A finished trial. */
 export interface TrialRecord extends TrialFile {
-  /** Where its run and its scores lie. */
+  /** Where its scores lie. */
   readonly folder: string;
+  /** Where its run lies, whole but for checkpoints. */
+  readonly run: string;
 }
+
+export const trialName = 'trial.json';
+
+/** Asks a process to be a trial. Plain data: the process looks the study up itself. */
+export interface TrialOrder {
+  readonly request: StudyRequest;
+  readonly variant: string;
+  readonly seed: number;
+  /** As the one who asks knows it; the trial checks that it comes to the same. */
+  readonly key: string;
+  readonly out: string;
+  readonly version: string;
+}
+
+/** What a trial's process says. */
+export type TrialNews =
+  | { readonly kind: 'progress'; /** 0 to 1 */ readonly share: number }
+  | { readonly kind: 'warning'; readonly line: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly message: string }
+  /** It was asked to stop, and its run goes on from its checkpoint. */
+  | { readonly kind: 'stopped' };

@@ -17,6 +17,8 @@ import type { Method } from './scorer.js';
 export interface Sample {
   readonly label: string;
   readonly files: readonly { readonly file: string; readonly rows: number }[];
+  /** What events of the file at that place pass through before they are scored; as many come out. */
+  readonly through?: ((events: EventBatch, file: number) => Promise<EventBatch>) | undefined;
 }
 
 /** The label of the sample that all others are compared with. */
@@ -39,18 +41,26 @@ export interface ScoringWatch {
  * of events.
  *
  * @param scorers - the model, then its further seeds
- * @param shard - left out, all rows; `identity` says of what it is a shard
+ * @param about - `shard`: left out, all rows; `identity` says of what it is a shard. `methods`: further ones, beside those
+ * of the scorers and under other names
  */
 export async function scorePart(
   folder: string,
   samples: readonly Sample[],
   scorers: readonly EventScorer[],
   reading: Reading,
-  { shard, ...watch }: ScoringWatch & { readonly shard?: (Shard & Pick<Shards, 'identity'>) | undefined },
+  {
+    shard,
+    methods: further = [],
+    ...watch
+  }: ScoringWatch & {
+    readonly shard?: (Shard & Pick<Shards, 'identity'>) | undefined;
+    readonly methods?: readonly Method[];
+  },
 ): Promise<PartManifest> {
   const [model] = scorers;
-  const methods = await methodsOf(scorers);
-  const files = samples.flatMap(({ files: of }, sample) => of.map(one => ({ ...one, sample })));
+  const methods = await methodsOf(scorers, further);
+  const files = samples.flatMap(({ files: of }, sample) => of.map((one, place) => ({ ...one, sample, place })));
   const rows = rowsOfShard(
     files.map(one => one.rows),
     shard ?? { index: 1, of: 1 },
@@ -63,15 +73,16 @@ export async function scorePart(
   const timed = { events: 0, seconds: 0 };
   const parts: SamplePart[] = [];
   try {
-    for (const [sample, { label }] of samples.entries()) {
+    for (const [sample, { label, through }] of samples.entries()) {
       const part = await SamplePart.create(folder, sample, label, methods);
       parts.push(part);
       for (const { file: place, from, to } of rows.filter(({ file }) => files[file].sample === sample)) {
-        const { file } = files[place];
+        const { file, place: within } = files[place];
         const onSkip = () => (part.skipped += 1);
         for await (const events of readStretches(file, { from, to }, { ...reading, onSkip })) {
           if (watch.signal?.aborted) throw new AnomalyClrError('stopped before the evaluation was complete');
-          timed.seconds += await part.add(file, events, model);
+          const seen = through ? await through(events, within) : events;
+          timed.seconds += await part.add(file, seen, model);
           bar?.update((timed.events += events.count));
         }
       }
@@ -109,8 +120,8 @@ interface SeededMethod {
   readonly bySeed: { readonly seed: number; readonly score: (events: EventBatch) => Promise<Float32Array> }[];
 }
 
-/** The model, its comparators and the cuts of its kind of data. */
-async function methodsOf(scorers: readonly EventScorer[]): Promise<SeededMethod[]> {
+/** The model, its comparators and the cuts of its kind of data, then further methods. */
+async function methodsOf(scorers: readonly EventScorer[], further: readonly Method[]): Promise<SeededMethod[]> {
   const found = new Map<string, SeededMethod>();
   const add = (name: string, seed: number, score: Method['score']): void => {
     const method = found.get(name) ?? { name, bySeed: [] };
@@ -128,6 +139,10 @@ async function methodsOf(scorers: readonly EventScorer[]): Promise<SeededMethod[
   };
   for (const name of Object.keys(cutScores(new EventBatchBuilder().build(), data)))
     add(name, scorers[0].seed, events => Promise.resolve(cuts(events)[name]));
+  for (const method of further) {
+    if (found.has(method.name)) throw new AnomalyClrError(`method ${method.name}: there are two of this name`);
+    add(method.name, scorers[0].seed, events => method.score(events));
+  }
   return [...found.values()];
 }
 

@@ -1,0 +1,220 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { resolveRecipe } from '../config/recipe.js';
+import { openEngine, type Engine } from '../engine/index.js';
+import { AnomalyClrError, UsageError } from '../errors.js';
+import type { EventBatch } from '../events/event-batch.js';
+import { makeFolder, readJson, writeAtomically } from '../files.js';
+import { provenanceSchema, runFiles } from '../model/run-folder.js';
+import { countEvents, type Reading } from '../read/index.js';
+import { readingOf } from '../read/reading.js';
+import { openStore, surveyFiles } from '../read/store.js';
+import { type Sample, scorePart } from '../score/evaluation-scores.js';
+import { Scorer } from '../score/scorer.js';
+import { openWorkFolder } from '../score/work-folder.js';
+import { train, type TrainWatch } from '../train/run.js';
+import { Split } from '../train/split.js';
+import { planOf, type Plan, type PlannedTrial } from './plan.js';
+import { isDone } from './results.js';
+import { lockRun } from './run-lock.js';
+import type { Study, StudySample, TrialModel } from './study.js';
+import { trialName, type TrialFile, type TrialOrder } from './trial.js';
+
+export interface TrialWatch {
+  readonly signal?: AbortSignal | undefined;
+  /** How much of the trial is done, 0 to 1. */
+  readonly progress?: (share: number) => void;
+  readonly warn?: (line: string) => void;
+}
+
+/** Numbers of a transformed sample are keyed by this, its file and its row: the same in every trial. */
+const throughSeed = 20230104;
+
+/**
+ * Trains one variant with one seed, or goes on where it was interrupted, scores all samples and leaves the trial whole in
+ * its folder.
+ *
+ * @throws Stopped where `signal` fired, with a checkpoint to go on from
+ */
+export async function runTrial(study: Study, order: TrialOrder, watch: TrialWatch = {}): Promise<void> {
+  const started = performance.now();
+  const { request, variant: name, seed, out, version, key } = order;
+  const plan = await planOf(study, request, out, version);
+  const trial = plan.trials.find(one => one.variant.name === name && one.seed === seed);
+  if (trial?.key !== key) throw new AnomalyClrError('a file has changed since the study began; start it again');
+  const giveBack = await lockRun(trial.options.out, watch.signal);
+  try {
+    if (!(await isDone(trial))) await makeTrial(study, order, plan, trial, started, watch);
+  } finally {
+    await giveBack();
+  }
+}
+
+async function makeTrial(
+  study: Study,
+  order: TrialOrder,
+  plan: Plan,
+  trial: PlannedTrial,
+  started: number,
+  watch: TrialWatch,
+): Promise<void> {
+  await trainRun(trial, order.version, watch);
+  const engine = await openEngine(trial.options);
+  const scorer = await Scorer.open(trial.options.out, engine);
+  await makeFolder(path.dirname(trial.folder));
+  const work = await openWorkFolder(trial.folder);
+  try {
+    await score(study, { order, trial, plan, engine, scorer, folder: work.path }, watch);
+    const seconds = (performance.now() - started) / 1000;
+    const record = await recordOf(study, trial, engine, seconds);
+    await writeAtomically(path.join(work.path, trialName), `${JSON.stringify(record, null, 2)}\n`);
+    await work.commit();
+  } finally {
+    await work.discard();
+    scorer.dispose();
+  }
+}
+
+/** The run, whole: one that another trial made, or one that is gone on with. */
+async function trainRun({ options }: PlannedTrial, version: string, watch: TrialWatch): Promise<void> {
+  const files = runFiles(options.out);
+  if (!existsSync(files.report)) {
+    const watching: TrainWatch = {
+      ...(watch.signal ? { signal: watch.signal } : {}),
+      ...(watch.warn ? { warn: watch.warn } : {}),
+      progress: sharesOf(options.comparators ? 4 : 1, share => watch.progress?.(0.9 * share)),
+    };
+    const go = (): Promise<void> => train({ ...options, resume: existsSync(options.out) }, version, watching);
+    await go().catch(async (error: unknown) => {
+      // begun with files under another name, or left by a program that wrote it otherwise
+      if (!(error instanceof UsageError) || !existsSync(options.out)) throw error;
+      await rm(options.out, { recursive: true });
+      await go();
+    });
+  }
+  // it goes on no more; what is small stays
+  await rm(files.checkpoint, { recursive: true, force: true });
+}
+
+/** Share of the encoder in a training with its comparators, roughly. */
+const encoderShare = 0.6;
+
+/** How far a training is, from what its parts say: the encoder in steps, then detectors, each in epochs. */
+function sharesOf(detectors: number, tell: (share: number) => void): NonNullable<TrainWatch['progress']> {
+  let detector = 0;
+  return ({ label, total, unit }) => ({
+    update: done => {
+      const part = done / Math.max(1, total);
+      if (label.startsWith('encoder')) tell(encoderShare * part);
+      else if (unit === 'epochs')
+        tell(encoderShare + ((1 - encoderShare) * Math.min(detectors, detector + part)) / detectors);
+    },
+    stop: () => void (detector += unit === 'epochs' ? 1 : 0),
+  });
+}
+
+interface Scoring {
+  readonly order: TrialOrder;
+  readonly trial: PlannedTrial;
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly scorer: Scorer;
+  /** Where scores go. */
+  readonly folder: string;
+}
+
+async function score(study: Study, scoring: Scoring, watch: TrialWatch): Promise<void> {
+  const { trial, plan, engine, scorer, folder } = scoring;
+  const { options } = trial;
+  const reading = await readingOf(options, { write: true, ...(watch.warn ? { warn: watch.warn } : {}) });
+  const methods = (await study.methods?.(modelOf(scoring, reading, watch.signal))) ?? [];
+  try {
+    const samples: Sample[] = [];
+    for (const sample of plan.samples) samples.push(await readySample(sample, scorer, engine, reading));
+    await scorePart(folder, samples, [scorer], reading, {
+      methods,
+      signal: watch.signal,
+      progress: ({ total }) => ({
+        update: done => watch.progress?.(0.9 + (0.1 * done) / Math.max(1, total)),
+        stop: () => undefined,
+      }),
+    });
+  } finally {
+    for (const method of methods) method.dispose?.();
+  }
+}
+
+function modelOf({ order, trial, engine, scorer }: Scoring, reading: Reading, signal?: AbortSignal): TrialModel {
+  const { options, variant, seed } = trial;
+  const { background, maxEvents } = options;
+  return {
+    request: order.request,
+    variant,
+    seed,
+    options,
+    folder: options.out,
+    scorer,
+    engine,
+    reading,
+    openTraining: async () => {
+      const { dataKind } = await surveyFiles(background, reading);
+      return openStore(background, { ...reading, dataKind, maxEvents, memoryBytes: 0.2e9 * options.memory });
+    },
+    split: store => new Split(store.count, options),
+    signal,
+  };
+}
+
+async function readySample(
+  { label, files, through }: StudySample,
+  { domain }: Scorer,
+  engine: Engine,
+  reading: Reading,
+): Promise<Sample> {
+  const counted: { file: string; rows: number }[] = [];
+  for (const file of files) counted.push({ file, rows: await countEvents(file, reading, domain) });
+  if (!through || through.length === 0) return { label, files: counted };
+  const scenario = { name: label, weight: 1, steps: [...through] };
+  const recipe = resolveRecipe(
+    { name: label, anchor: [], physical: [], anomalous: [scenario] },
+    engine.augmentations(),
+    domain.data,
+  );
+  const changed = async (events: EventBatch, file: number): Promise<EventBatch> => ({
+    ...events,
+    ...(await engine.augment(recipe, 2, events, { seed: throughSeed, epoch: file, ids: events.rows })),
+  });
+  return { label, files: counted, through: changed };
+}
+
+async function recordOf(
+  study: Study,
+  { variant, seed, key, options }: PlannedTrial,
+  engine: Engine,
+  seconds: number,
+): Promise<TrialFile> {
+  const {
+    trainingSeconds = 0,
+    eventsPerSecond = 0,
+    peakMemoryMb = 0,
+  } = await readJson(runFiles(options.out).provenance, provenanceSchema);
+  return {
+    format: 'anomalyclr.trial.1',
+    key,
+    study: study.name,
+    variant: variant.name,
+    seed,
+    options: JSON.parse(JSON.stringify(variant.options)) as Record<string, unknown>,
+    settings: JSON.parse(JSON.stringify(variant.settings ?? {})) as Record<string, unknown>,
+    x: variant.x ?? null,
+    machine: os.cpus()[0]?.model ?? os.arch(),
+    engine: engine.describe(),
+    date: new Date().toISOString(),
+    seconds,
+    training: { seconds: trainingSeconds, eventsPerSecond, peakMemoryMb },
+    peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
+  };
+}
