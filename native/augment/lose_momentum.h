@@ -1,6 +1,6 @@
 // Anomalous: partly or wholly missing objects. Each electron, muon or jet loses with one probability a share of its
-// momentum, uniform on [low, high], to MET. The share of the leading lepton ends where it would keep less than `trigger`
-// GeV; where it has less already it loses nothing. Objects below their thresholds afterwards are the affair of `acceptance`.
+// momentum, uniform on [low, high], to MET; the leading lepton loses that share of what it has above `trigger` GeV, so that
+// it is still selected and nothing piles up there. Objects below their thresholds afterwards are the affair of `acceptance`.
 #pragma once
 #include "augment/momentum.h"
 
@@ -28,13 +28,8 @@ struct LoseMomentum {
       Object<T>& o = event[i];
       if (!is_visible(o) || p[is_lepton(o) ? 3 : 4] < 1) continue;
       if (!(random.unit() < T(p[0]))) continue;
-      T low = T(p[1]), high = T(p[2]);
-      if (i == lead) {
-        const T most = o.pt > trigger ? T(1) - trigger / o.pt : T(0);
-        low = low < most ? low : most;
-        high = high < most ? high : most;
-      }
-      const T gone = random.uniform(low, high) * o.pt;
+      const T above = o.pt > trigger ? o.pt - trigger : T(0);
+      const T gone = random.uniform(T(p[1]), T(p[2])) * (i == lead ? above : o.pt);
       o.pt -= gone;
       lost.add(gone, o.phi);
       any = true;

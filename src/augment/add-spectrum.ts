@@ -1,11 +1,13 @@
 import { parameter, type Augmentation } from './augmentation.js';
-import { capacity, maxAbsEta, minPt, visibleKinds } from './event.js';
+import { capacity, maxAbsEta, minPt, visibleKinds, type MutableEvent } from './event.js';
 import { balanceMet } from './met.js';
 import { isJet, logUniform, placesBesideMet, Transverse } from './momentum.js';
+import type { Numbers } from './numbers.js';
 
 const f = Math.fround;
 const pi = f(Math.PI);
 const counts = [0, 0, 0];
+const may = [false, false, false];
 const sum = new Transverse();
 
 /** Anomalous: further objects in falling numbers and with a falling spectrum, as most new physics would add them. */
@@ -22,20 +24,19 @@ export const addSpectrum: Augmentation = {
       parameter('jets', 0.6, [0, 1], '', 'probability of one jet, and of each further one'),
       parameter('top', 1, [0.1, 20], '', 'largest pt over the largest pt of the event'),
       parameter('balanced', 0.5, [0, 1], '', 'probability that MET balances what was added'),
+      parameter(
+        'at_least',
+        0,
+        [0, 1],
+        'objects',
+        '1: where none was drawn, one of a permitted kind is added all the same',
+      ),
     ],
   },
   apply(event, p, numbers) {
     if (isJet(event)) return;
-    let left = placesBesideMet(event);
-    let total = 0;
-    for (let k = 0; k < 3; k++) {
-      const most = Math.min(capacity[visibleKinds[k]] - event.count(visibleKinds[k]), left);
-      counts[k] = 0;
-      while (counts[k] < most && numbers.unit() < f(p[k])) counts[k]++;
-      left -= counts[k];
-      total += counts[k];
-    }
-    if (total === 0) return;
+    drawCounts(event, p, numbers);
+    if (counts[0] + counts[1] + counts[2] === 0) return;
 
     const balanced = numbers.unit() < f(p[4]);
     const high = f(f(p[3]) * event.largestPt());
@@ -54,3 +55,22 @@ export const addSpectrum: Augmentation = {
     if (balanced) balanceMet(event, sum.x, sum.y);
   },
 };
+
+/** How many electrons, muons and jets come into `event`, to `counts`. */
+function drawCounts(event: MutableEvent, p: Float64Array, numbers: Numbers): void {
+  let left = placesBesideMet(event);
+  let total = 0;
+  let possible = 0;
+  for (let k = 0; k < 3; k++) {
+    const most = Math.min(capacity[visibleKinds[k]] - event.count(visibleKinds[k]), left);
+    may[k] = most > 0 && p[k] > 0;
+    if (may[k]) possible++;
+    counts[k] = 0;
+    while (counts[k] < most && numbers.unit() < f(p[k])) counts[k]++;
+    left -= counts[k];
+    total += counts[k];
+  }
+  if (total > 0 || p[5] < 1 || possible === 0) return;
+  let skip = numbers.integer(possible - 1);
+  for (let k = 0; k < 3; k++) if (may[k] && skip-- === 0) counts[k] = 1;
+}

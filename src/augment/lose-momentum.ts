@@ -32,14 +32,8 @@ export const loseMomentum: Augmentation = {
       const kind = event.kind[i];
       if (!isVisible(kind) || p[isLepton(kind) ? 3 : 4] < 1) continue;
       if (!(numbers.unit() < f(p[0]))) continue;
-      let low = f(p[1]);
-      let high = f(p[2]);
-      if (i === lead) {
-        const most = event.pt[i] > trigger ? f(1 - f(trigger / event.pt[i])) : 0;
-        low = Math.min(low, most);
-        high = Math.min(high, most);
-      }
-      const gone = f(numbers.uniform(low, high) * event.pt[i]);
+      const above = event.pt[i] > trigger ? f(event.pt[i] - trigger) : 0;
+      const gone = f(numbers.uniform(f(p[1]), f(p[2])) * (i === lead ? above : event.pt[i]));
       event.pt[i] -= gone;
       lost.add(gone, event.phi[i]);
       any = true;

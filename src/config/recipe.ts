@@ -6,6 +6,7 @@ import { looksLikeFile, readConfigFile } from './config-file.js';
 import { broadRecipe } from './recipes/broad.js';
 import { defaultRecipe } from './recipes/default.js';
 import { jetRecipe } from './recipes/jet.js';
+import { libraryRecipe, librarySizes } from './recipes/library.js';
 import { paperRecipe } from './recipes/paper.js';
 
 /** One augmentation and its numeric parameters; those left out take the native core's defaults. */
@@ -56,7 +57,10 @@ export interface AugmentationInfo {
 
 /** Recipes that a run can name. */
 export const presets: Readonly<Record<string, Recipe>> = Object.fromEntries(
-  [defaultRecipe, broadRecipe, paperRecipe, jetRecipe].map(recipe => [recipe.name, recipeSchema.parse(recipe)]),
+  [defaultRecipe, broadRecipe, paperRecipe, jetRecipe, ...librarySizes.map(libraryRecipe)].map(recipe => [
+    recipe.name,
+    recipeSchema.parse(recipe),
+  ]),
 );
 
 /**

@@ -32,17 +32,23 @@ const refusal = async (run: () => unknown): Promise<string> => {
 };
 
 test('every preset bears its own name and fits the catalogue', async () => {
-  expect(Object.keys(presets)).toEqual(['default', 'broad', 'paper', 'jet']);
+  expect(Object.keys(presets)).toEqual([
+    ...['default', 'broad', 'paper', 'jet'],
+    ...[4, 8, 16, 40, 80].map(count => `library${count}`),
+  ]);
   for (const name of Object.keys(presets)) {
     const loaded = await loadRecipe(name);
     expect(loaded.name).toBe(name);
     const resolved = resolveRecipe(loaded, augmentationCatalogue);
-    // one anomalous change, then what the detector does to it: all of the physical chain, or its end
+    // anomalous changes, one outside of the library, then what the detector does: all of the physical chain, or its end
     for (const { steps } of resolved.anomalous) {
       const roles = steps.map(({ augmentation }) => augmentationCatalogue.find(one => one.name === augmentation)?.role);
-      expect(roles.indexOf('anomalous')).toBe(0);
-      expect(roles.lastIndexOf('anomalous')).toBe(0);
-      expect(resolved.physical.slice(1 - steps.length)).toEqual(steps.slice(1));
+      const changes = roles.lastIndexOf('anomalous') + 1;
+      expect(roles.slice(0, changes).every(role => role === 'anomalous')).toBe(true);
+      expect(changes).toBeGreaterThan(0);
+      expect(changes).toBeLessThanOrEqual(name.startsWith('library') ? 3 : 1);
+      expect(steps.length).toBeGreaterThan(changes);
+      expect(resolved.physical.slice(changes - steps.length)).toEqual(steps.slice(changes));
     }
   }
 });
