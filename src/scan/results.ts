@@ -193,7 +193,7 @@ export class Results implements StudyResults {
 const seedsOf = (scored: readonly ScoredTrial[]): number[] => scored.map(({ record }) => record.seed);
 
 /** The mean of every figure and of each end of its interval; null where one is null. */
-function meanSummary(all: readonly Summary[]): Summary {
+export function meanSummary(all: readonly Summary[]): Summary {
   const mean = (of: (s: Summary) => Interval | null): Interval | null => {
     const known = all.map(of).filter(i => i !== null);
     if (known.length < all.length) return null;

@@ -6,6 +6,8 @@ const studies: Readonly<Record<StudyName, () => Promise<Study>>> = {
   comparison: async () => (await import('./comparison.js')).comparison,
   augmentations: async () => (await import('./augmentations.js')).augmentations,
   dimension: async () => (await import('./dimension.js')).dimension,
+  searches: async () => (await import('./searches.js')).searches,
+  detectors: async () => (await import('./detectors.js')).detectors,
 };
 
 export function loadStudy(name: string): Promise<Study> {

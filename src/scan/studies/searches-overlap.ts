@@ -37,7 +37,9 @@ export interface SampleOverlaps {
 /** What every method of a variant selects at equal background rate, against its own; only rates that the events bear. */
 export async function overlapsOf(results: StudyResults, variant: string): Promise<SampleOverlaps[]> {
   const [run, ...searches] = results.methodsOf(variant);
-  const samples = results.samples.filter(({ label, role }, i) => i === 0 || (role === 'signal' && results.signals.includes(label)));
+  const samples = results.samples.filter(
+    ({ label, role }, i) => i === 0 || (role === 'signal' && results.signals.includes(label)),
+  );
   const found = new Map<string, Selections[]>();
   for (const trial of results.trialsOf(variant)) {
     const backgrounds = new Map<string, ReturnType<typeof sortScores>>();
@@ -55,7 +57,9 @@ export async function overlapsOf(results: StudyResults, variant: string): Promis
   return samples.flatMap(({ label }) =>
     rates.flatMap(rate => {
       const seeds = found.get(keyOf(label, rate)) ?? [];
-      return seeds.length === 0 || seeds[0].get(run) === null ? [] : [sampleOverlaps(label, rate, run, searches, seeds)];
+      return seeds.length === 0 || seeds[0].get(run) === null
+        ? []
+        : [sampleOverlaps(label, rate, run, searches, seeds)];
     }),
   );
 }

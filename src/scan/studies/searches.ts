@@ -85,7 +85,8 @@ async function present(results: StudyResults): Promise<Presentation> {
     tables: [...measureTables('method', figures, shown), ...overlapTables(overlaps)],
     figure: {
       title: searches.title,
-      label: 'signal efficiency of every method at low background rates, and how much of what the run selects each selects',
+      label:
+        'signal efficiency of every method at low background rates, and how much of what the run selects each selects',
       columns: 2,
       panels: [
         ...(['1e-2', '1e-3'] as const).map(rate => ({
