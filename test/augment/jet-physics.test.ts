@@ -2,6 +2,7 @@
 import type { Columns } from '../../src/addon.js';
 import { augment, deltaPhi, step } from '../support/augment.js';
 import { drawnJets, jetAt, jetColumns, shapeOf } from '../support/jets.js';
+import { againstUniform, kolmogorov } from '../support/statistics.js';
 
 const jets = drawnJets(1000, 40, 11);
 const count = jets.offsets.length - 1;
@@ -14,16 +15,6 @@ function forJets(is: Columns, look: (was: Columns, now: Columns) => void, was = 
   expect(is.offsets).toHaveLength(was.offsets.length);
   for (let e = 0; e + 1 < was.offsets.length; e++) look(jetAt(was, e), jetAt(is, e));
 }
-
-/** The largest distance of the values from a uniform distribution on (0, 1), times the root of their number. */
-function againstUniform(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const n = sorted.length;
-  const worst = sorted.reduce((most, x, i) => Math.max(most, Math.abs(x - i / n), Math.abs(x - (i + 1) / n)), 0);
-  return worst * Math.sqrt(n);
-}
-/** Passed by chance once in 1e5. */
-const kolmogorov = 2.5;
 
 function expectSamePt(was: Columns, now: Columns): void {
   const [a, b] = [shapeOf(was).pt, shapeOf(now).pt];
