@@ -5,7 +5,7 @@ import { escape } from './html.js';
 import { type Colour, ink, type Style } from './palette.js';
 
 const panelSize = { width: 400, height: 300 };
-/** Of a dot in its row, px: rows are this much higher for each series. */
+/** Of a row of dots, px: this much for each dot side by side in it. */
 const rowHeight = { least: 16, ofSeries: 11 };
 const titleHeight = 24;
 const margin = 16;
@@ -40,15 +40,23 @@ function lookOf(k: number): Look {
   return { style: { colour, dash, width: 1.75 }, symbol: symbols[k % symbols.length] };
 }
 
+/** The first look, and a thicker line, is for the series that stands out, where there is one. */
+function looksOf(names: readonly string[], main: string | undefined): Map<string, Look> {
+  if (main === undefined) return new Map(names.map((name, k) => [name, lookOf(k)]));
+  const others = names.filter(name => name !== main).map((name, k) => [name, lookOf(k + 1)] as const);
+  const { style, symbol } = lookOf(0);
+  return new Map([...others, [main, { style: { ...style, width: 2.75 }, symbol }]]);
+}
+
 /**
  * Draws a figure as one SVG file that needs nothing else: a title, the panels in rows, a legend below.
  *
  * @example
  * await writeAtomically('comparison.svg', drawFigure({ title: 'Fig. 1', label: 'ROC curves', panels }));
  */
-export function drawFigure({ title, label, panels, columns = 2 }: Figure): string {
+export function drawFigure({ title, label, panels, main, columns = 2 }: Figure): string {
   const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => name)))];
-  const looks = new Map(names.map((name, k) => [name, lookOf(k)]));
+  const looks = looksOf(names, main);
   const across = Math.max(1, Math.min(columns, panels.length));
   const width = margin + across * (panelSize.width + margin);
   const parts: string[] = [text(margin, 28, title, 16, 'bold')];
@@ -78,7 +86,8 @@ const isLined = (panel: LinePanel | DotPanel): boolean => panel.kind === 'lines'
 
 function heightOf(panel: LinePanel | DotPanel): number {
   if (panel.kind === 'lines') return panelSize.height;
-  const row = Math.max(rowHeight.least, 6 + rowHeight.ofSeries * panel.series.length);
+  const most = Math.max(...panel.rows.map((_, row) => panel.series.filter(({ values }) => values[row]).length));
+  const row = Math.max(rowHeight.least, 6 + rowHeight.ofSeries * most);
   return Math.max(120, 60 + row * panel.rows.length);
 }
 
@@ -121,7 +130,8 @@ function linesAndRange(one: LineSeries, { style, symbol }: Look): echarts.Series
     name,
     points.map(({ x, y }) => [x, y]),
     style,
-    marks ? { showSymbol: true, symbol, symbolSize: 6, itemStyle: { color: ink(style.colour) } } : {},
+    // marks at the ends of the axis stay whole
+    marks ? { showSymbol: true, symbol, symbolSize: 6, itemStyle: { color: ink(style.colour) }, clip: false } : {},
   );
   const ranged = points.filter(({ low, high }) => low !== undefined && high !== undefined);
   if (ranged.length === 0) return [middle];
@@ -149,16 +159,17 @@ function band(rows: number[][], colour: Colour): echarts.SeriesOption {
   };
 }
 
-/** Bars from low to high along y at [x, low, high], or along x at [y, low, high] with `shift` px of the row. */
-function bars(rows: number[][], colour: Colour, along: 'x' | 'y', shift = 0): echarts.SeriesOption {
+/** Bars from low to high along y at [x, low, high], or along x at [row, low, high, px from its middle]. */
+function bars(rows: number[][], colour: Colour, along: 'x' | 'y'): echarts.SeriesOption {
   return {
     type: 'custom',
     silent: true,
     data: rows,
-    clip: true,
+    clip: false,
     encode: along === 'y' ? { x: 0, y: [1, 2] } : { y: 0, x: [1, 2] },
     renderItem: (_, api) => {
       const [at, low, high] = [0, 1, 2].map(k => Number(api.value(k)));
+      const shift = along === 'x' ? Number(api.value(3)) : 0;
       const [from, to] =
         along === 'y' ? [api.coord([at, low]), api.coord([at, high])] : [api.coord([low, at]), api.coord([high, at])];
       return {
@@ -173,7 +184,13 @@ function bars(rows: number[][], colour: Colour, along: 'x' | 'y', shift = 0): ec
 function dotsOf({ value, rows, series }: DotPanel, looks: ReadonlyMap<string, Look>): echarts.EChartsOption {
   const known = series.map(({ name, values }) => ({
     name,
-    points: values.flatMap((one, row) => (one ? [{ row, ...one }] : [])),
+    points: values.flatMap((one, row) => {
+      if (!one) return [];
+      // side by side with the others of the row
+      const others = series.filter(of => of.values[row] !== null);
+      const place = others.findIndex(of => of.name === name) - (others.length - 1) / 2;
+      return [{ row, ...one, shift: place * (rowHeight.ofSeries - 2) }];
+    }),
   }));
   const category = axis('', 'y');
   return {
@@ -193,25 +210,22 @@ function dotsOf({ value, rows, series }: DotPanel, looks: ReadonlyMap<string, Lo
       axisTick: { show: false },
       splitLine: { show: true, lineStyle: { color: ink('grid') } },
     },
-    series: known.flatMap(({ name, points }, k) => {
+    series: known.flatMap(({ name, points }) => {
       const { style, symbol } = looks.get(name) ?? lookOf(0);
-      // side by side within the row
-      const shift = (k - (known.length - 1) / 2) * (rowHeight.ofSeries - 2);
+      const ends = points.map(({ row, low, high, shift }) => [row, low, high, shift]);
+      const dots = points.map(({ row, value: at, shift }) => ({
+        value: [at, row],
+        symbolOffset: [0, shift] as [number, number],
+      }));
       return [
-        bars(
-          points.map(({ row, low, high }) => [row, low, high]),
-          style.colour,
-          'x',
-          shift,
-        ),
+        bars(ends, style.colour, 'x'),
         {
           type: 'scatter' as const,
           silent: true,
           symbol,
           symbolSize: 7,
-          symbolOffset: [0, shift] as [number, number],
           itemStyle: { color: ink(style.colour) },
-          data: points.map(({ row, value: at }) => [at, row]),
+          data: dots,
         },
       ];
     }),

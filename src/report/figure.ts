@@ -45,6 +45,8 @@ export interface Figure {
   /** What is seen, in words, for those who can't see it. */
   readonly label: string;
   readonly panels: readonly (LinePanel | DotPanel)[];
+  /** Name of the series that stands out. */
+  readonly main?: string;
   /** Panels in a row. Default 2. */
   readonly columns?: number;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { AnomalyClrError } from '../errors.js';
 import { cutNames } from '../evaluate/cuts.js';
 import { methodFigures, type SignalFigures } from '../evaluate/evaluation.js';
-import type { Interval } from '../evaluate/intervals.js';
+import { type Interval, MINIMUM_BACKGROUND } from '../evaluate/intervals.js';
 import { rejectionAtEfficiency, roc, type SortedScores, sortInPlace } from '../evaluate/roc.js';
 import { perRate, summarise, type Summary } from '../evaluate/summary.js';
 import { readJson } from '../files.js';
@@ -117,9 +117,13 @@ export class Results implements StudyResults {
     const logs: number[][] = [];
     for (const one of scored) {
       const curve = roc(await this.sortedScores(one, method, background), await this.load(one, method, signal));
-      logs.push(curveEfficiencies.map(efficiency => Math.log(rejectionAtEfficiency(curve, efficiency).rejection)));
+      const log = (efficiency: number): number => {
+        const { fp, rejection } = rejectionAtEfficiency(curve, efficiency);
+        return fp < MINIMUM_BACKGROUND ? NaN : Math.log(rejection);
+      };
+      logs.push(curveEfficiencies.map(log));
     }
-    // beyond the first efficiency that some seed reaches without background there is nothing to average
+    // as for the rejection in tables: where few background events decide in some seed, nothing is shown
     const points = curveEfficiencies.flatMap((efficiency, k) => {
       const values = logs.map(of => of[k]);
       if (!values.every(Number.isFinite)) return [];

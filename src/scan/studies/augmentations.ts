@@ -1,5 +1,4 @@
 import { loadRecipe, type Recipe } from '../../config/recipe.js';
-import { cutNames } from '../../evaluate/cuts.js';
 import { dataKind } from '../../events/data-kinds.js';
 import { readingOf } from '../../read/reading.js';
 import { surveyFiles } from '../../read/store.js';
@@ -16,6 +15,7 @@ import {
 import type { Study, StudyRequest, StudyResults, Variant } from '../study.js';
 
 const all = 'all';
+const untrained = 'untrained-encoder';
 const alone = (scenario: string): string => `only ${scenario}`;
 const allBut = (scenario: string): string => `without ${scenario}`;
 
@@ -80,10 +80,9 @@ async function recipeOf({ given, options, background }: StudyRequest): Promise<R
 
 /** All scenarios, the encoder before it has learned anything, then each variant. */
 function entriesOf(results: StudyResults): Entry[] {
-  const untrained = results
+  const before = results
     .methodsOf(all)
-    .slice(1)
-    .filter(method => method === 'untrained-encoder' && !cutNames.includes(method))
+    .filter(method => method === untrained)
     .map(method => ({ name: method, variant: all, method }));
   const own = results.variants.flatMap(({ name }) =>
     results
@@ -91,7 +90,7 @@ function entriesOf(results: StudyResults): Entry[] {
       .slice(0, 1)
       .map(method => ({ name, variant: name, method })),
   );
-  return [...untrained, ...own];
+  return [...before, ...own];
 }
 
 /** A row a scenario: what it reaches alone, and what the others reach without it. */
@@ -107,16 +106,17 @@ function dotPanel(
   };
   const none = scenarios.map(() => null);
   const kinds = [
-    { name: 'all', values: [value(all), ...none] },
-    { name: 'alone', values: [null, ...scenarios.map(one => value(alone(one)))] },
-    { name: 'all but this', values: [null, ...scenarios.map(one => value(allBut(one)))] },
-    { name: 'untrained encoder', values: [value('untrained-encoder'), ...none] },
+    { name: 'all', values: [null, value(all), ...none] },
+    { name: 'alone', values: [null, null, ...scenarios.map(one => value(alone(one)))] },
+    { name: 'all but this', values: [null, null, ...scenarios.map(one => value(allBut(one)))] },
+    { name: untrained, values: [value(untrained), null, ...none] },
   ];
   return {
     kind: 'dots',
     title: signal,
     value: { name: measure.title },
-    rows: ['all', ...scenarios],
+    rows: [untrained, all, ...scenarios],
+
     series: kinds.filter(({ values }) => values.some(one => one !== null)),
   };
 }

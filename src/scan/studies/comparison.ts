@@ -32,6 +32,7 @@ export const comparison: Study = {
         title: comparison.title,
         label: `ROC curves of ${entries.map(({ name }) => name).join(', ')} on ${results.signals.join(', ')}`,
         panels,
+        main: withComparators,
       },
     };
   },
