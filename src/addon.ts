@@ -120,6 +120,10 @@ export interface TrainerConfig extends EncoderConfig {
   temperature: number;
   invarianceWeight?: number;
   anomalyWeight?: number;
+  /** Weight of the distance correlation between rows and the view they are of; 0 where left out. */
+  pivotWeight?: number;
+  /** Where it reads them: 0 the pooled vector, l the output of layer l of the head. */
+  pivotLevel?: number;
   optimiser: NativeOptimiser;
 }
 
@@ -136,6 +140,8 @@ export interface OptimiserState {
 export interface StepResult {
   loss: number;
   gradientNorm: number;
+  /** The distance correlation, without its weight, where the loss has that term. */
+  pivot?: number;
 }
 /** Rows of features [tokens, features] and the first row of each event [events + 1]. */
 export interface TokenRows {

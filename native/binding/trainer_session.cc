@@ -18,6 +18,8 @@ TrainerConfig trainer_config(Napi::Object from) {
   config.temperature = number_of(from, "temperature", 1e-6, 1e6);
   config.loss_weights.invariance = number_or(from, "invarianceWeight", 1, 0, 1e6);
   config.loss_weights.anomaly = number_or(from, "anomalyWeight", 1, 0, 1e6);
+  config.pivot_weight = number_or(from, "pivotWeight", 0, 0, 1e6);
+  config.pivot_level = from.Get("pivotLevel").IsUndefined() ? 0 : integer_of(from, "pivotLevel", 0, config.encoder.head_layers);
   config.optimiser = optimiser_of(object_of(from.Get("optimiser"), "optimiser"));
   if (find_loss<float>(config.loss.c_str()) == nullptr) fail(from.Env(), "there is no loss " + config.loss);
   return config;
@@ -60,6 +62,7 @@ Napi::Value result_to_js(Napi::Env env, const StepResult& result) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("loss", result.loss);
   out.Set("gradientNorm", result.gradient_norm);
+  if (result.pivot != 0) out.Set("pivot", result.pivot);
   return out;
 }
 

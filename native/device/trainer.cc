@@ -21,6 +21,7 @@ Status DeviceTrainer<T>::make(device::Place place, const TrainerConfig& config, 
   const device::EncoderShape shape(encoder);
   const LossEntry<T>* loss = find_loss<T>(config.loss.c_str());
   if (loss == nullptr) return Status::invalid("there is no loss " + config.loss);
+  if (config.pivot_weight > 0) return Status::invalid("the pivot is computed on the CPU alone");
   if (ranks.ranks > 1 && ranks.group.size() != device::kGroupBytes)
     return Status::invalid("a group of ranks has an id of " + std::to_string(device::kGroupBytes) + " bytes");
   const device::TrainerConfig plain{

@@ -77,8 +77,10 @@ void Trainer<T>::cut_into_blocks(const ViewRows<T>& rows) {
 template <class T>
 Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int total, const DropoutKey& dropout, double rate,
                        bool update, StepResult* result, int others, const std::function<void(int)>& meanwhile) {
+  if (group_ && pivots()) return Status::invalid("the pivot is of one rank alone");
   const int events = rows[0].events(), level = config_.encoder.head_layers;
   const int d = encoder_.rep_width(level), at = encoder_.rep_offset(level);
+  const int pivot_d = encoder_.rep_width(config_.pivot_level), pivot_at = encoder_.rep_offset(config_.pivot_level);
   const std::size_t row = encoder_.rep_row();
   ensure_packed(pool, update);
   cut_into_blocks(rows);
@@ -88,6 +90,11 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int total, con
   for (int v = 0; v < views(); ++v) {
     contrasted.z[v] = z_[v].need(room);
     if (update) contrasted.dz[v] = dz_[v].need(room);
+  }
+  PivotBatch<T> populations{events, pivot_d, {}, {}};
+  for (int v = 0; v < pivot_views(); ++v) {
+    populations.x[v] = rows_[v].need(std::size_t(events) * pivot_d);
+    if (update) populations.dx[v] = drows_[v].need(std::size_t(events) * pivot_d);
   }
 
   pool.run(blocks, [&](int b) {
@@ -99,13 +106,21 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int total, con
     if (update) encoder_.forward(weights_.data(), tokens_of(rows, block), key, tape, work->encoder);
     else encoder_.infer(weights_.data(), tokens_of(rows, block), level, tape, work->encoder);
     for (int i = block.first; i < block.last; ++i) {
-      const T* rep = tape.reps.data() + (i - block.first) * row + at;
-      std::copy(rep, rep + d, z_[block.view].data() + std::size_t(i) * d);
+      const T* rep = tape.reps.data() + (i - block.first) * row;
+      std::copy(rep + at, rep + at + d, z_[block.view].data() + std::size_t(i) * d);
+      if (block.view < pivot_views())
+        std::copy(rep + pivot_at, rep + pivot_at + pivot_d, rows_[block.view].data() + std::size_t(i) * pivot_d);
     }
   });
   const Status status = contrast<T>(pool, ops<T>(config_.products), *loss_, config_.loss_weights, config_.temperature,
                                     contrasted, contrast_, &result->loss);
-  if (!status.ok() || !update) return status;
+  if (!status.ok()) return status;
+  if (pivots()) {
+    // exact products: differences of distances are what it is about
+    result->pivot = distance_correlation<T>(pool, ops<T>(), populations, config_.pivot_weight, pivot_);
+    result->loss += config_.pivot_weight * result->pivot;
+  }
+  if (!update) return status;
 
   const auto add = [&](int b, T* dweights) {
     const Block& block = blocks_[b];
@@ -115,7 +130,11 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int total, con
     std::fill(dreps, dreps + size, T(0));
     for (int i = block.first; i < block.last; ++i) {
       const T* dz = dz_[block.view].data() + std::size_t(i) * d;
-      std::copy(dz, dz + d, dreps + (i - block.first) * row + at);
+      T* to = dreps + (i - block.first) * row;
+      std::copy(dz, dz + d, to + at);
+      if (block.view >= pivot_views()) continue;
+      const T* drow = drows_[block.view].data() + std::size_t(i) * pivot_d;
+      for (int c = 0; c < pivot_d; ++c) to[pivot_at + c] += drow[c];
     }
     DropoutKey key = dropout;
     key.view = block.view;

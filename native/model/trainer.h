@@ -9,6 +9,7 @@
 #include "model/encoder.h"
 #include "model/gradient_slots.h"
 #include "model/optimiser.h"
+#include "model/pivot.h"
 #include "model/views.h"
 
 namespace aclr {
@@ -20,10 +21,15 @@ struct TrainerConfig {
   std::string loss = "anomclr+";
   LossWeights loss_weights;
   double temperature = 0.1;
+  // Weight of the distance correlation between rows and the view they come from, anchor or physical, and where rows are
+  // read: 0 the pooled vector, l the output of layer l of the head. Of one rank alone.
+  double pivot_weight = 0;
+  int pivot_level = 0;
 };
 
 struct StepResult {
-  double loss = 0, gradient_norm = 0;
+  double loss = 0, gradient_norm = 0;  // the loss with all its terms
+  double pivot = 0;                    // the distance correlation alone, without its weight
 };
 
 template <class T>
@@ -89,6 +95,9 @@ class Trainer {
            batch.events.events() == share_begin(batch.total, r + 1, ranks) - first;
   }
   void cut_into_blocks(const ViewRows<T>& views);
+  bool pivots() const { return config_.pivot_weight > 0; }
+  // How many views are read at the level of the pivot.
+  int pivot_views() const { return pivots() ? 2 : 0; }
   Status run(ThreadPool& pool, const ViewRows<T>& views, int total, const DropoutKey& dropout, double rate, bool update,
              StepResult* result, int others, const std::function<void(int)>& meanwhile);
 
@@ -108,7 +117,9 @@ class Trainer {
   Leases<Workspace> workspaces_;
   GradientSlots<T> slots_;
   ContrastScratch<T> contrast_;
+  PivotScratch<T> pivot_;
   std::array<Buffer<T>, kViews> z_, dz_;
+  std::array<Buffer<T>, 2> rows_, drows_;  // of the pivot
 };
 
 }  // namespace aclr

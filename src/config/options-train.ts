@@ -23,6 +23,13 @@ const lossAndViews = {
     default: 3,
     help: 'weight of the term that drives an event and its anomalous view apart',
   }),
+  pivotWeight: real({
+    group: 'Loss',
+    min: 0,
+    max: 1e6,
+    default: 0,
+    help: 'weight of the term that makes the representations of anchors and of physical views alike as populations; 0 is none',
+  }),
   recipe: custom(z.union([z.string().min(1), recipeSchema]).default('default'), {
     group: 'Events and augmentations',
     argument: 'name|file',

@@ -1,6 +1,6 @@
 import { loadAddon, type NativeGroup, type NativePlace, type NativeRanks } from '../addon.js';
 import { nativeRecipe } from '../augment/native-recipe.js';
-import { DeviceError, RankError } from '../errors.js';
+import { DeviceError, RankError, UsageError } from '../errors.js';
 import { choosePlace, type Device } from './cuda.js';
 import type { Engine, RankShare } from './engine.js';
 
@@ -60,6 +60,12 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
     augmentations: () => catalogue,
     ranks: { id: () => (place.device === 'cuda' ? addon.deviceGroup(place) : new Uint8Array()) },
     contrastive(config, recipe, share) {
+      if (config.pivotWeight && (share || place.device === 'cuda'))
+        throw new UsageError(
+          share
+            ? '--pivot-weight: is of one process alone; add --ranks off'
+            : '--pivot-weight: is computed on the CPU alone; add --device cpu',
+        );
       const trainer = now(() => new addon.Trainer({ ...config, ...place, ...togetherOn(place, share) }));
       // on the CPU a rank that is lost leaves the model as the last step made it
       const call =

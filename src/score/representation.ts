@@ -8,10 +8,15 @@ export function rowLength({ width, headLayers, output }: EncoderConfig): number 
   return width + headLayers * output;
 }
 
+/** Which level of the encoder it is: 0 the pooled vector, l the output of layer l of the head. */
+export function levelOf(name: RepresentationName, { headLayers }: EncoderConfig): number {
+  return name === 'pool' ? 0 : name === 'last' ? headLayers : Number(name.slice(4));
+}
+
 /** The columns [from, to) of a representation: `pool`, `head1`.. after that head layer, `last` what training contrasts. */
 export function columnsOf(name: RepresentationName, config: EncoderConfig): readonly [from: number, to: number] {
-  const { width, headLayers, output } = config;
-  const level = name === 'pool' ? 0 : name === 'last' ? headLayers : Number(name.slice(4));
+  const { width, output } = config;
+  const level = levelOf(name, config);
   if (level === 0) return [0, width];
   const from = width + (level - 1) * output;
   return [from, from + output];

@@ -201,7 +201,7 @@ class ContrastiveTraining {
     const { progress, steps } = this;
     const rate = learningRate({ schedule, base, warmupSteps: Math.round(warmup * steps), steps }, progress.step);
     const { epoch } = progress;
-    const { loss, gradientNorm } = await this.model.step({
+    const { loss, gradientNorm, pivot } = await this.model.step({
       ...now,
       seed,
       epoch,
@@ -212,7 +212,16 @@ class ContrastiveTraining {
     progress.epochLoss += loss;
     progress.step++;
     progress.stepInEpoch++;
-    this.log.add({ kind: 'step', step: progress.step, epoch: progress.epoch, loss, gradientNorm, learningRate: rate });
+    const { step } = progress;
+    this.log.add({
+      kind: 'step',
+      step,
+      epoch,
+      loss,
+      gradientNorm,
+      learningRate: rate,
+      ...(pivot === undefined ? {} : { pivot }),
+    });
     this.around.onStep?.(progress.step, steps);
   }
 

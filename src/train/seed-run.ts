@@ -18,7 +18,7 @@ import { beginRun, runFiles, type RunFiles, type RunProvenance } from '../model/
 import type { EventStore } from '../read/store.js';
 import { saveDetector } from '../score/detector.js';
 import { rawFeatureCountOf, rawFeatures } from '../score/raw-features.js';
-import { columnsOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
+import { columnsOf, levelOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
 import { trainDetector, type DetectorOptions } from './autoencoder.js';
 import { trainContrastive, type TrainedEncoder } from './contrastive.js';
 import { invarianceEvents, symmetrySpread } from './invariance.js';
@@ -184,6 +184,10 @@ export class SeedRun {
       temperature: options.temperature,
       invarianceWeight: options.invarianceWeight,
       anomalyWeight: options.anomalyWeight,
+      // of what the detector will read
+      ...(options.pivotWeight > 0
+        ? { pivotWeight: options.pivotWeight, pivotLevel: levelOf(options.representation, this.config) }
+        : {}),
       optimiser: {
         kind: 'adam',
         weightDecay: options.optimiser === 'adamw' ? options.weightDecay : 0,

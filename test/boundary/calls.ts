@@ -1,4 +1,5 @@
 import { loadAddon, type Addon } from '../../src/addon.js';
+import { augmentations } from '../../src/augment/list.js';
 import { array, flag, number, object, text, whole, words, type Field } from './fields.js';
 import * as samples from './samples.js';
 
@@ -31,7 +32,7 @@ const recipeFields: Record<string, Field> = {
   '1.0.weight': number(1e-12, 1e12),
   '1.0.steps': steps,
   '1.0.steps.0': object,
-  '1.0.steps.0.augmentation': whole(0, 16),
+  '1.0.steps.0.augmentation': whole(0, augmentations.length - 1),
   '1.0.steps.0.parameters': array(Float64Array),
   '2.0.steps.0.parameters': array(Float64Array, 'exact'),
 };
@@ -189,7 +190,7 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       fields: {
         precision: text, ...encoderFields, loss: text,
         temperature: number(1e-6, 1e6), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
-        ...optimiserFields,
+        pivotWeight: number(0, 1e6, true), pivotLevel: whole(0, 2, true), ...optimiserFields,
       },
       run: a => new addon.Trainer(a).dispose(),
     },

@@ -457,4 +457,84 @@ TEST(optimiser_by_its_definition) {
   }
 }
 
+// The norm of a step's gradient against differences of the loss in every weight: where the pivot stands alone, before the
+// head, and where it meets the contrast at the head's end.
+TEST(the_pivot_reaches_every_weight) {
+  Random random(31);
+  const auto events = random_events<double>(random, 12, 6);
+  ThreadPool pool(2);
+  for (const int level : {0, 1, 2}) {
+    TrainerConfig config;
+    config.encoder = {{7, PtFeature::kLog, 40}, Mask::kHard, 4, 2, 1, 4, 3, 2, true, 0};
+    config.pivot_weight = 1.5;
+    config.pivot_level = level;
+    if (level < 2) config.loss_weights = {0, 0};
+    auto trainer = trainer_of<double>(config);
+    const auto loss = [&] {
+      StepResult result;
+      trainer->weights_changed();
+      CHECK(trainer->step(pool, batch_of(events), 0, false, &result).ok());
+      return result;
+    };
+    const StepResult before = loss();
+    CHECK(before.pivot > 1e-3 && before.pivot < 1);
+    if (level < 2) CHECK_NEAR(before.loss, 1.5 * before.pivot, 1e-12);
+    double square = 0;
+    for (double& w : trainer->weights()) {
+      const double here = w, h = 1e-5;
+      w = here + h;
+      const double up = loss().loss;
+      w = here - h;
+      const double down = loss().loss;
+      w = here;
+      square += (up - down) * (up - down) / (4 * h * h);
+    }
+    StepResult step;
+    trainer->weights_changed();
+    CHECK(trainer->step(pool, batch_of(events), 1e-3, true, &step).ok());
+    CHECK(step.loss == before.loss && step.pivot == before.pivot);
+    // a relu that turns within h costs some of the agreement
+    CHECK_NEAR(step.gradient_norm, std::sqrt(square), 1e-4 * std::sqrt(square));
+  }
+}
+
+TEST(the_pivot_makes_shifted_events_alike) {
+  Random random(32);
+  const auto events = random_events<float>(random, 210);
+  Recipe<float> recipe = standard_recipe<float>();
+  RecipeStep<float> scale = standard_step<float, ScaleJets>();
+  scale.parameters = {1.5, 1.5};
+  recipe.views[1] = {{1, {scale}}};
+  std::vector<float> plain, weights;
+  double last[2];
+  for (const double weight : {0.0, 3000.0}) {
+    for (const int threads : {1, 3}) {
+      ThreadPool pool(threads);
+      TrainerConfig config = small_config();
+      config.encoder.dropout = 0;
+      config.pivot_weight = weight;
+      auto trainer = trainer_of<float>(config);
+      trainer->set_recipe(recipe);
+      StepResult result;
+      for (std::uint32_t epoch = 0; epoch < 40; ++epoch)
+        CHECK(trainer->step(pool, batch_of(events, epoch), 3e-3, true, &result).ok());
+      CHECK(all_finite(trainer->weights()));
+      if (threads == 1) weights = trainer->weights();
+      CHECK(same_bits(weights, trainer->weights()));
+    }
+    // what it amounts to, by a trainer that measures it
+    ThreadPool pool(2);
+    TrainerConfig config = small_config();
+    config.pivot_weight = 1;
+    auto measure = trainer_of<float>(config);
+    measure->set_recipe(recipe);
+    measure->weights() = weights;
+    measure->weights_changed();
+    StepResult result;
+    CHECK(measure->step(pool, batch_of(events, 99), 0, false, &result).ok());
+    last[weight > 0] = result.pivot;
+  }
+  CHECK_FOR(last[1] < 0.3 * last[0], std::to_string(last[0]) + " to " + std::to_string(last[1]));
+}
+
 }  // namespace aclr

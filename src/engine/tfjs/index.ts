@@ -69,6 +69,7 @@ export async function tfjsEngine({ backend: wanted, kernels: asked, threads }: T
     augmentations: () => catalogue,
     contrastive(config, recipe: Recipe) {
       checkPrecision(config.precision);
+      if (config.pivotWeight) throw new UsageError('--pivot-weight: is of the native engine; add --engine native');
       const anomalous = usesAnomalous(config.loss);
       if (anomalous === undefined) throw new UsageError(`the tfjs engine has no loss ${config.loss}`);
       resolveRecipe(recipe, catalogue); // says what is wrong before the first step
