@@ -1,7 +1,7 @@
 import { methodFigures, type SignalFigures } from '../../evaluate/evaluation.js';
 import { sortInPlace } from '../../evaluate/roc.js';
 import { summarise, type Summary } from '../../evaluate/summary.js';
-import { auc, cell, efficiency, type EntryFigures, measureTables, type Measure } from '../entries.js';
+import { auc, cell, efficiency, type EntryFigures, figuresOfEntries, measureTables, type Measure } from '../entries.js';
 import { meanSummary } from '../results.js';
 import type { Presentation, StudyResults, StudyTable } from '../study.js';
 import type { TrialRecord } from '../trial.js';
@@ -44,16 +44,23 @@ export async function presentDetectors(
   for (const overSeeds of seeds > 1 ? [false, true] : [false])
     for (const level of rows)
       for (const detector of columns) figures.push(await ensembleFigures(results, level, detector, overSeeds));
+  // what `train` made of it itself, and what it is compared with
+  const fitted = new Set(levels.flatMap(level => detectors.map(detector => methodOf(level, detector))));
+  const own = results.methodsOf(variant).filter(method => !fitted.has(method));
+  const others = await figuresOfEntries(
+    results,
+    own.map(method => ({ name: method, variant, method })),
+  );
   const each = figures.filter(({ overSeeds }) => !overSeeds);
   const together = figures.filter(({ overSeeds }) => overSeeds);
   return {
-    json: { figures, best: bestLevels(each, levels, detectors) },
+    json: { figures, run: others, best: bestLevels(each, levels, detectors) },
     tables: [
       ...gridTables(each, rows, columns, 'mean over the signals'),
       ...gridTables(together, rows, columns, 'mean over the signals, scores averaged over seeds'),
       ...measureTables(
         'level, detector',
-        each.filter(({ level, detector }) => levels.includes(level) && detectors.includes(detector)),
+        [...others, ...each.filter(({ level, detector }) => levels.includes(level) && detectors.includes(detector))],
         shown,
       ),
     ],

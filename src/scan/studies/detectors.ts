@@ -20,7 +20,7 @@ export const detectors: Study = {
   title: 'Detectors on every level of the representation, and ensembles of them',
   seeds: 3,
   async variants() {
-    return [{ name: variant, options: { comparators: false } }];
+    return [{ name: variant, options: {} }];
   },
   methods: fitDetectors,
   present: results => presentDetectors(results, levelNames(results.request.options.headLayers), detectorNames),

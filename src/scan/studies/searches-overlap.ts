@@ -1,9 +1,9 @@
+import { formatFigure } from '../../evaluate/format.js';
 import type { Interval } from '../../evaluate/intervals.js';
 import { combineFractions, fraction, type Overlap, overlap, selectAtFpr } from '../../evaluate/overlap.js';
 import { sortScores } from '../../evaluate/roc.js';
 import type { Fpr } from '../../evaluate/summary.js';
 import type { DotPanel } from '../../report/figure.js';
-import { cell } from '../entries.js';
 import type { StudyResults, StudyTable } from '../study.js';
 
 const rates = ['1e-2', '1e-3'] as const satisfies readonly Fpr[];
@@ -120,6 +120,13 @@ const columns: readonly { readonly head: string; readonly of: (o: SearchOverlap)
   { head: 'search, not run', of: o => o.searchAlone },
   { head: 'this search alone', of: o => o.only },
 ];
+
+/** Without the spread, which the JSON has. */
+function cell(interval: Interval | null): string {
+  if (!interval) return '-';
+  const { value, half } = formatFigure(interval);
+  return `${value} ± ${half}`;
+}
 
 /** A table for each sample and rate: a line for each search. */
 export function overlapTables(overlaps: readonly SampleOverlaps[]): StudyTable[] {
