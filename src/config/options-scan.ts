@@ -7,6 +7,7 @@ export const studySummaries = {
   comparison: 'detectors on raw data and on an untrained encoder against those on each learned representation',
   augmentations: 'each scenario of the recipe alone, all but one, and all',
   dimension: 'size of the representation, at the end of the head and before it',
+  scenarios: '4 to 80 anomaly scenarios of the library at once: figures, time per step, memory',
   searches: 'whether plain searches would have seen the same events: cuts, forests, distances on plain features',
   detectors: 'detectors on every level of the representation, and ensembles of levels and seeds',
 } as const;

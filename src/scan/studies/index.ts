@@ -7,6 +7,7 @@ const studies: Readonly<Record<StudyName, () => Promise<Study>>> = {
   augmentations: async () => (await import('./augmentations.js')).augmentations,
   dimension: async () => (await import('./dimension.js')).dimension,
   searches: async () => (await import('./searches.js')).searches,
+  scenarios: async () => (await import('./scenarios.js')).scenarios,
   detectors: async () => (await import('./detectors.js')).detectors,
 };
 
