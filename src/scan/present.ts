@@ -61,7 +61,7 @@ function jsonOf(
       role,
       files: [...files],
       events,
-      ...(through ? { through } : {}),
+      ...(through ? { through: [...through] } : {}),
     })),
     trials: trials.map(({ variant, seed, folder, run, machine, engine, date, seconds, training, peakMemoryMb }) => ({
       variant,

@@ -44,6 +44,8 @@ export const studyFileSchema = z.looseObject({
       role: z.enum(['background', 'signal']),
       files: z.array(z.string()).min(1),
       events: z.int().min(0),
+      /** Augmentations that its events passed. */
+      through: z.array(z.record(z.string(), z.union([z.string(), z.number()]))).optional(),
     }),
   ),
   /** Those that are there. */
