@@ -78,7 +78,7 @@ describeOnCuda('CUDA', () => {
     expect(addon.device({ library: cudaLibrary }).version).toBe(addon.info().version);
   });
 
-  test.each(['default', 'broad', 'paper'] as const)(
+  test.each(['default', 'broad', 'paper', 'library80'] as const)(
     'views of recipe %s are those of the CPU, bit for bit',
     async name => {
       const recipe = presets[name];
