@@ -8,7 +8,7 @@ import { writeAtomically } from '../src/files.js';
 import { saveEncoder } from '../src/model/encoder-file.js';
 import { runFiles } from '../src/model/run-folder.js';
 import { writeEvents } from '../src/read/index.js';
-import { saveDetector } from '../src/score/detector.js';
+import { saveDetector } from '../src/score/detector-file.js';
 import { scoreFiles } from '../src/score/score-files.js';
 import { Scorer } from '../src/score/scorer.js';
 import { readScores } from '../src/score/read-scores.js';

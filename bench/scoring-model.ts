@@ -2,7 +2,7 @@ import type { Precision } from '../src/addon.js';
 import { openEngine, type Engine, type ScorerConfig, type ScoringModel } from '../src/engine/index.js';
 import { take, type EventBatch } from '../src/events/event-batch.js';
 import { initialWeights } from '../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../src/model/layout.js';
 import { detectorConfig, type DetectorWeights } from '../src/score/detector.js';
 import { fitPreparation } from '../src/score/prepare.js';
 import { columnsOf, rowLength, selectColumns } from '../src/score/representation.js';
@@ -36,7 +36,8 @@ export async function fit({ engine, reference, subject }: Place, sample: EventBa
   const preparation = fitPreparation('whiten', rows, published.width);
   const n = preparation.outputs;
   const widths = [n, 64, 25, 10, 25, 64, n];
-  return { preparation, widths, activation: 'elu', weights: initialWeights(autoencoderLayout(widths), 1, 'f32') };
+  const weights = initialWeights(perceptronLayout(widths), 1, 'f32');
+  return { preparation, members: [{ kind: 'autoencoder', widths, activation: 'elu', weights }] };
 }
 
 function configOf(detector: DetectorWeights, precision: Precision): ScorerConfig {

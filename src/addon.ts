@@ -204,23 +204,33 @@ export interface NativeTrainer {
   dispose(): void;
 }
 
-export interface AutoencoderConfig {
+/** A dense network that learns its input, as an autoencoder, or the class of it, 0 or 1. */
+export interface PerceptronConfig {
   precision: Exclude<Precision, 'bf16'>;
+  learns: 'row' | 'class';
+  /** From input to output: the same of the row itself, 1 of a class. */
   widths: Int32Array;
   activation: 'relu' | 'leaky_relu' | 'elu';
   activateBottleneck: boolean;
   optimiser: NativeOptimiser;
 }
 
-export interface NativeAutoencoder {
+/** Rows x [n, features], all or those at `index`, and their classes [n], where these are learned. */
+export interface PerceptronRows {
+  x: Floats;
+  index?: Int32Array;
+  classes?: Uint8Array;
+}
+
+export interface NativePerceptron {
   layout(): WeightInfo[];
   weights(): Floats;
   setWeights(argument: { weights: Floats }): void;
-  /** One optimiser step on the rows of x [n, features] at `index`; the loss before it. */
-  step(argument: { x: Floats; index?: Int32Array; rate: number }): Promise<number>;
-  /** Mean squared error of each row. */
+  /** One optimiser step; the loss before it. */
+  step(argument: PerceptronRows & { rate: number }): Promise<number>;
+  /** Mean squared error of each row, or the log-odds of class 1. */
   score(argument: { x: Floats; index?: Int32Array }): Promise<Floats>;
-  gradients(argument: { x: Floats; index?: Int32Array }): Promise<{ loss: number; weights: Floats }>;
+  gradients(argument: PerceptronRows): Promise<{ loss: number; weights: Floats }>;
   dispose(): void;
 }
 
@@ -234,19 +244,30 @@ export interface NativePreparation {
   readonly matrix?: Float64Array | undefined;
 }
 
+/** What a detector adds up: (f - mean) / deviation of the network's score, or with `logarithm` of its log. */
+export interface NativeMember extends Pick<
+  PerceptronConfig,
+  'learns' | 'widths' | 'activation' | 'activateBottleneck'
+> {
+  weights: Floats;
+  logarithm: boolean;
+  mean: number;
+  deviation: number;
+}
+
 /** Weights are of the precision of the session. */
 export interface NativeScorerConfig {
   precision: Precision;
   /** Read at the columns [from, to) of what `NativeTrainer.embed` gives. Without one, rows take the place of events. */
   encoder?: EncoderConfig & { weights: Floats; from: number; to: number };
   preparation: NativePreparation;
-  autoencoder: Pick<AutoencoderConfig, 'widths' | 'activation' | 'activateBottleneck'> & { weights: Floats };
+  members: readonly NativeMember[];
 }
 /** Events, or for a Scorer without an encoder rows x [n, inputs]; all, or those at `index`. */
 export type ScorerInput = ({ events: Columns } | { x: Floats }) & { index?: Int32Array };
 
 export interface NativeScorer {
-  /** Mean squared error of the prepared row of each event. */
+  /** The sum of the members on the prepared row of each event. */
   score(argument: ScorerInput): Promise<Floats>;
   /** The same at once, on the calling thread, for at most 64 events. */
   scoreNow(argument: ScorerInput): Floats;
@@ -380,7 +401,7 @@ export interface Addon {
   }): Uint8Array;
   /** Ranks on the CPU share a `group`, on GPUs `ranks`. */
   Trainer: new (config: TrainerConfig & NativePlace & { ranks?: NativeRanks; group?: NativeGroup }) => NativeTrainer;
-  Autoencoder: new (config: AutoencoderConfig & NativePlace) => NativeAutoencoder;
+  Perceptron: new (config: PerceptronConfig & NativePlace) => NativePerceptron;
   Scorer: new (config: NativeScorerConfig & NativePlace) => NativeScorer;
   Group: new (config: NativeGroupConfig) => NativeGroup;
 }

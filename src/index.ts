@@ -25,10 +25,10 @@ export type { SchemaReport } from './read/schema/report.js';
 export { loadSchema, parseSchema, type EventSchema } from './read/schema/schema.js';
 export {
   openEngine,
-  type AutoencoderModel,
   type ContrastiveModel,
   type Engine,
   type EngineChoice,
+  type PerceptronModel,
 } from './engine/index.js';
 export { loadEncoder, saveEncoder } from './model/encoder-file.js';
 export { readSafetensors, writeSafetensors } from './model/safetensors.js';
@@ -44,7 +44,8 @@ export { train, type TrainWatch } from './train/run.js';
 export { trainContrastive } from './train/contrastive.js';
 export { trainDetector } from './train/autoencoder.js';
 export { Scorer, type Method } from './score/scorer.js';
-export { Detector, loadDetector, saveDetector } from './score/detector.js';
+export { Detector, type DetectorMember, type DetectorWeights } from './score/detector.js';
+export { loadDetector, saveDetector } from './score/detector-file.js';
 export { openScorer, openScorers, type EventScorer, type ScorerChoice } from './score/event-scorer.js';
 export { scoreFiles, type ScoreRequest, type ScoreSummary } from './score/score-files.js';
 export { mergeScores, type MergeRequest, type MergeSummary } from './score/merge.js';

@@ -116,7 +116,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("dropoutKeep", Napi::Function::New<at_once<dropout_keep>>(env));
   exports.Set("prepare", Napi::Function::New<prepare>(env));
   exports.Set("Trainer", trainer_class(env));
-  exports.Set("Autoencoder", autoencoder_class(env));
+  exports.Set("Perceptron", perceptron_class(env));
   exports.Set("Scorer", scorer_class(env));
   exports.Set("Group", group_class(env));
   return exports;

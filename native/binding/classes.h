@@ -4,7 +4,7 @@
 
 namespace aclr::binding {
 Napi::Function trainer_class(Napi::Env env);
-Napi::Function autoencoder_class(Napi::Env env);
+Napi::Function perceptron_class(Napi::Env env);
 Napi::Function scorer_class(Napi::Env env);
 Napi::Function group_class(Napi::Env env);
 }  // namespace aclr::binding

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "binding/args.h"
-#include "model/autoencoder.h"
 #include "model/encoder.h"
+#include "model/perceptron.h"
 #include "model/preparation.h"
 
 namespace aclr::binding {
@@ -29,8 +29,9 @@ inline EncoderConfig encoder_config(Napi::Object from) {
   return e;
 }
 
-inline AutoencoderConfig autoencoder_config(Napi::Object from) {
-  AutoencoderConfig config;
+inline PerceptronConfig perceptron_config(Napi::Object from) {
+  PerceptronConfig config;
+  config.learns = is_second(from, "learns", "row", "class") ? Learns::kClass : Learns::kRow;
   for (const std::int32_t w : copy_of<std::int32_t>(from, "widths")) config.widths.push_back(w);
   const std::string activation = text_of(from, "activation");
   if (activation == "relu")

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "core/thread_pool.h"
-#include "model/autoencoder.h"
+#include "model/perceptron.h"
 #include "model/scorer.h"
 #include "model/trainer.h"
 
@@ -69,15 +69,16 @@ class CpuTrainer {
 };
 
 template <class T>
-class CpuAutoencoder {
+class CpuPerceptron {
  public:
   using Number = T;
-  CpuAutoencoder(const AutoencoderConfig& config, const OptimiserConfig& optimiser)
+  CpuPerceptron(const PerceptronConfig& config, const OptimiserConfig& optimiser)
       : model_(config), optimiser_(optimiser), weights_(model_.weight_count(), T(0)) {}
 
   const std::vector<WeightInfo>& layout() const { return model_.layout(); }
   std::size_t weight_count() const { return weights_.size(); }
   int features() const { return model_.features(); }
+  bool learns_class() const { return model_.learns_class(); }
 
   Status weights(T* out) const {
     std::copy(weights_.begin(), weights_.end(), out);
@@ -88,14 +89,15 @@ class CpuAutoencoder {
     packed_ = false;
     return {};
   }
-  Status step(const T* x, int rows, double rate, double* loss) {
-    const T* gradient = loss_of(x, rows, loss);
+  // y [rows]: classes, where it learns these.
+  Status step(const T* x, const std::uint8_t* y, int rows, double rate, double* loss) {
+    const T* gradient = loss_of(x, y, rows, loss);
     update(ThreadPool::global(), optimiser_, rate, gradient, weights_.data(), weights_.size(), state_);
     packed_ = false;
     return {};
   }
-  Status gradients(const T* x, int rows, T* dweights, double* loss) {
-    const T* gradient = loss_of(x, rows, loss);
+  Status gradients(const T* x, const std::uint8_t* y, int rows, T* dweights, double* loss) {
+    const T* gradient = loss_of(x, y, rows, loss);
     std::copy(gradient, gradient + weights_.size(), dweights);
     return {};
   }
@@ -110,14 +112,14 @@ class CpuAutoencoder {
     if (!packed_) model_.pack(weights_.data(), true);
     packed_ = true;
   }
-  const T* loss_of(const T* x, int rows, double* loss) {
+  const T* loss_of(const T* x, const std::uint8_t* y, int rows, double* loss) {
     ensure_packed();
     const T* gradient = nullptr;
-    *loss = model_.loss(ThreadPool::global(), weights_.data(), x, rows, &gradient);
+    *loss = model_.loss(ThreadPool::global(), weights_.data(), x, y, rows, &gradient);
     return gradient;
   }
 
-  Autoencoder<T> model_;
+  Perceptron<T> model_;
   OptimiserConfig optimiser_;
   std::vector<T> weights_;
   OptimiserState<T> state_;
@@ -128,8 +130,8 @@ template <class T>
 class CpuScorer {
  public:
   using Number = T;
-  CpuScorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
-      : scorer_(config, std::move(encoder_weights), std::move(autoencoder_weights)) {}
+  CpuScorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<std::vector<T>> member_weights)
+      : scorer_(config, std::move(encoder_weights), std::move(member_weights)) {}
 
   int inputs() const { return scorer_.inputs(); }
   // `alone`: on the calling thread.

@@ -3,6 +3,7 @@
 #include "binding/device_args.h"
 #include "binding/model_args.h"
 #include "binding/on_cpu.h"
+#include "binding/recipe_args.h"
 #include "binding/session.h"
 #include "device/scorer.h"
 
@@ -81,21 +82,31 @@ class TypedScorer : public AnyScorer, public std::enable_shared_from_this<TypedS
   bool reads_events_;
 };
 
+MemberConfig member_config(Napi::Object from) {
+  MemberConfig member;
+  member.network = perceptron_config(from);
+  member.logarithm = flag_of(from, "logarithm");
+  member.mean = number_of(from, "mean", -1e300, 1e300);
+  member.deviation = number_of(from, "deviation", 1e-300, 1e300);
+  return member;
+}
+
 template <class T>
-std::shared_ptr<AnyScorer> make(const ScorerConfig& config, Napi::Object from) {
+std::shared_ptr<AnyScorer> make(const ScorerConfig& config, Napi::Object from, const std::vector<Napi::Object>& members) {
   std::vector<T> encoder;
   if (config.encoder)
     encoder = copy_of<T>(object_of(from.Get("encoder"), "encoder"), "weights", Encoder<T>(*config.encoder).weight_count());
-  std::vector<T> autoencoder =
-      copy_of<T>(object_of(from.Get("autoencoder"), "autoencoder"), "weights", Autoencoder<T>(config.autoencoder).weight_count());
+  std::vector<std::vector<T>> of_members;
+  for (std::size_t m = 0; m < members.size(); ++m)
+    of_members.push_back(copy_of<T>(members[m], "weights", Perceptron<T>(config.members[m].network).weight_count()));
   const bool reads_events = config.encoder.has_value();
   if (const auto place = place_of(from))
     return std::make_shared<TypedScorer<DeviceScorer<T>>>(
         made_by<DeviceScorer<T>>(
-            from.Env(), [&](auto& out) { return DeviceScorer<T>::make(*place, config, encoder, autoencoder, out); }),
+            from.Env(), [&](auto& out) { return DeviceScorer<T>::make(*place, config, encoder, of_members, out); }),
         reads_events);
   return std::make_shared<TypedScorer<CpuScorer<T>>>(
-      std::make_unique<CpuScorer<T>>(config, std::move(encoder), std::move(autoencoder)), reads_events);
+      std::make_unique<CpuScorer<T>>(config, std::move(encoder), std::move(of_members)), reads_events);
 }
 
 class ScorerSession : public Session<ScorerSession, AnyScorer> {
@@ -114,11 +125,16 @@ class ScorerSession : public Session<ScorerSession, AnyScorer> {
       config.to = integer_of(given, "to", 0, 1 << 20);
     }
     config.preparation = preparation_config(object_of(from.Get("preparation"), "preparation"));
-    config.autoencoder = autoencoder_config(object_of(from.Get("autoencoder"), "autoencoder"));
+    const List list(from.Get("members"), 64, "a detector has an array of members");
+    std::vector<Napi::Object> members;
+    for (std::uint32_t m = 0; m < list.length; ++m) {
+      members.push_back(object_of(list.array.Get(m), "a member"));
+      config.members.push_back(member_config(members.back()));
+    }
     const Precision precision = precision_of(from);
     config.products = precision.products;
     check(info.Env(), config.check());
-    impl_ = precision.is_double ? make<double>(config, from) : make<float>(config, from);
+    impl_ = precision.is_double ? make<double>(config, from, members) : make<float>(config, from, members);
   }
 
   static Napi::Function define(Napi::Env env) {

@@ -5,9 +5,9 @@
 namespace aclr {
 
 template <class T>
-Status DeviceAutoencoder<T>::make(device::Place place, const AutoencoderConfig& config, const OptimiserConfig& optimiser,
+Status DeviceAutoencoder<T>::make(device::Place place, const PerceptronConfig& config, const OptimiserConfig& optimiser,
                                   std::unique_ptr<DeviceAutoencoder>& out) {
-  const Autoencoder<T> model(config);
+  const Perceptron<T> model(config);
   const device::AutoencoderShape shape(model, config.activation);
   const device::AutoencoderConfig plain = shape.plain(place.index, device::precision_of<T>(false), optimiser);
   device::Autoencoder* made = nullptr;
@@ -27,11 +27,11 @@ Status DeviceAutoencoder<T>::set_weights(const T* weights) {
   return device::ask([&](device::Outcome* o) { api_.autoencoder_set_weights(autoencoder_, weights, o); });
 }
 template <class T>
-Status DeviceAutoencoder<T>::step(const T* x, int rows, double rate, double* loss) {
+Status DeviceAutoencoder<T>::step(const T* x, const std::uint8_t*, int rows, double rate, double* loss) {
   return device::ask([&](device::Outcome* o) { api_.autoencoder_step(autoencoder_, x, rows, rate, loss, o); });
 }
 template <class T>
-Status DeviceAutoencoder<T>::gradients(const T* x, int rows, T* dweights, double* loss) {
+Status DeviceAutoencoder<T>::gradients(const T* x, const std::uint8_t*, int rows, T* dweights, double* loss) {
   return device::ask([&](device::Outcome* o) { api_.autoencoder_gradients(autoencoder_, x, rows, dweights, loss, o); });
 }
 template <class T>

@@ -1,10 +1,10 @@
-// An Autoencoder (model/autoencoder.h) with its weights and optimiser on a device.
+// A Perceptron (model/perceptron.h) that learns rows, with its weights and optimiser on a device.
 #pragma once
 #include <memory>
 
 #include "device/library.h"
-#include "model/autoencoder.h"
 #include "model/optimiser.h"
+#include "model/perceptron.h"
 
 namespace aclr {
 
@@ -13,7 +13,7 @@ class DeviceAutoencoder {
  public:
   using Number = T;
 
-  static Status make(device::Place place, const AutoencoderConfig& config, const OptimiserConfig& optimiser,
+  static Status make(device::Place place, const PerceptronConfig& config, const OptimiserConfig& optimiser,
                      std::unique_ptr<DeviceAutoencoder>& out);
   ~DeviceAutoencoder() { api_.autoencoder_free(autoencoder_); }
   DeviceAutoencoder(const DeviceAutoencoder&) = delete;
@@ -22,16 +22,17 @@ class DeviceAutoencoder {
   const std::vector<WeightInfo>& layout() const { return layout_; }
   std::size_t weight_count() const { return weight_count_; }
   int features() const { return features_; }
+  bool learns_class() const { return false; }
 
   Status weights(T* out) const;
   Status set_weights(const T* weights);
-  // Dense rows x [rows, features].
-  Status step(const T* x, int rows, double rate, double* loss);
-  Status gradients(const T* x, int rows, T* dweights, double* loss);
+  // Dense rows x [rows, features]; there are no classes.
+  Status step(const T* x, const std::uint8_t*, int rows, double rate, double* loss);
+  Status gradients(const T* x, const std::uint8_t*, int rows, T* dweights, double* loss);
   Status score(const T* x, int rows, T* score);
 
  private:
-  DeviceAutoencoder(const device::Api& api, device::Autoencoder* autoencoder, const Autoencoder<T>& model)
+  DeviceAutoencoder(const device::Api& api, device::Autoencoder* autoencoder, const Perceptron<T>& model)
       : api_(api), autoencoder_(autoencoder), layout_(model.layout()), weight_count_(model.weight_count()),
         features_(model.features()) {}
 

@@ -8,11 +8,31 @@ namespace aclr {
 
 template <class T>
 Status DeviceScorer<T>::make(device::Place place, const ScorerConfig& config, const std::vector<T>& encoder_weights,
-                             const std::vector<T>& autoencoder_weights, std::unique_ptr<DeviceScorer>& out) {
+                             const std::vector<std::vector<T>>& member_weights, std::unique_ptr<DeviceScorer>& out) {
+  const MemberConfig& first = config.members.front();
+  if (config.members.size() == 1 && first.plain() && first.network.learns == Learns::kRow)
+    return made(place, config, encoder_weights, member_weights.front(), out);
+  // some autoencoder, which gives no score
+  ScorerConfig encoder = config;
+  encoder.preparation.outputs = encoder.preparation.inputs;
+  encoder.preparation.matrix.clear();
+  encoder.members = {{{{encoder.preparation.inputs, 1, encoder.preparation.inputs}}}};
+  const std::vector<T> none(Perceptron<T>(encoder.members.front().network).weight_count());
+  if (Status status = made(place, encoder, encoder_weights, none, out); !status.ok()) return status;
+  ScorerConfig detector = config;
+  detector.encoder.reset();
+  out->detector_ = std::make_unique<Scorer<T>>(detector, std::vector<T>(), member_weights);
+  return {};
+}
+
+template <class T>
+Status DeviceScorer<T>::made(device::Place place, const ScorerConfig& config, const std::vector<T>& encoder_weights,
+                             const std::vector<T>& member_weights, std::unique_ptr<DeviceScorer>& out) {
   std::optional<device::EncoderShape> encoder;
   if (config.encoder) encoder.emplace(Encoder<T>(*config.encoder));
-  const Autoencoder<T> autoencoder(config.autoencoder);
-  const device::AutoencoderShape detector(autoencoder, config.autoencoder.activation);
+  const PerceptronConfig& network = config.members.front().network;
+  const Perceptron<T> autoencoder(network);
+  const device::AutoencoderShape detector(autoencoder, network.activation);
   const PreparationConfig& preparation = config.preparation;
   const device::ScorerConfig plain{
       place.index,
@@ -26,7 +46,7 @@ Status DeviceScorer<T>::make(device::Place place, const ScorerConfig& config, co
       preparation.mean.data(),
       preparation.matrix.empty() ? nullptr : preparation.matrix.data(),
       detector.plain(place.index, device::precision_of<T>(false), {}),
-      autoencoder_weights.data(),
+      member_weights.data(),
   };
   device::Scorer* made = nullptr;
   Status status = device::ask([&](device::Outcome* o) { made = place.api->scorer(&plain, o); });
@@ -37,7 +57,12 @@ Status DeviceScorer<T>::make(device::Place place, const ScorerConfig& config, co
 }
 
 template <class T>
-Status DeviceScorer<T>::score(const EventColumns<T>& events, T* score, bool) {
+Status DeviceScorer<T>::score(const EventColumns<T>& events, T* score, bool alone) {
+  if (detector_) {
+    std::vector<T> rows(std::size_t(events.events()) * inputs_);
+    if (Status status = embed(events, rows.data()); !status.ok()) return status;
+    return score_rows(rows.data(), events.events(), score, alone);
+  }
   const device::Events plain = device::plain(events);
   return device::ask([&](device::Outcome* o) { api_.scorer_score(scorer_, &plain, score, o); });
 }
@@ -47,7 +72,11 @@ Status DeviceScorer<T>::embed(const EventColumns<T>& events, T* out) {
   return device::ask([&](device::Outcome* o) { api_.scorer_embed(scorer_, &plain, out, o); });
 }
 template <class T>
-Status DeviceScorer<T>::score_rows(const T* x, int rows, T* score, bool) {
+Status DeviceScorer<T>::score_rows(const T* x, int rows, T* score, bool alone) {
+  if (detector_) {
+    detector_->score_rows(alone ? nullptr : &ThreadPool::global(), x, rows, score);
+    return {};
+  }
   return device::ask([&](device::Outcome* o) { api_.scorer_score_rows(scorer_, x, rows, score, o); });
 }
 

@@ -1,4 +1,5 @@
-// A Scorer (model/scorer.h) on a device.
+// A Scorer (model/scorer.h) on a device. Of detectors it knows the plain autoencoder: for others it makes representations,
+// which the pool gives scores.
 #pragma once
 #include <memory>
 
@@ -13,7 +14,7 @@ class DeviceScorer {
   using Number = T;
 
   static Status make(device::Place place, const ScorerConfig& config, const std::vector<T>& encoder_weights,
-                     const std::vector<T>& autoencoder_weights, std::unique_ptr<DeviceScorer>& out);
+                     const std::vector<std::vector<T>>& member_weights, std::unique_ptr<DeviceScorer>& out);
   ~DeviceScorer() { api_.scorer_free(scorer_); }
   DeviceScorer(const DeviceScorer&) = delete;
   DeviceScorer& operator=(const DeviceScorer&) = delete;
@@ -27,9 +28,13 @@ class DeviceScorer {
  private:
   DeviceScorer(const device::Api& api, device::Scorer* scorer, int inputs) : api_(api), scorer_(scorer), inputs_(inputs) {}
 
+  static Status made(device::Place place, const ScorerConfig& config, const std::vector<T>& encoder_weights,
+                     const std::vector<T>& member_weights, std::unique_ptr<DeviceScorer>& out);
+
   const device::Api& api_;
   device::Scorer* scorer_;
   int inputs_;
+  std::unique_ptr<Scorer<T>> detector_;  // on rows, where the device has only the encoder
 };
 
 }  // namespace aclr

@@ -5,7 +5,7 @@
 namespace aclr::device {
 namespace {
 
-// Places by name; Encoder and Autoencoder lay them out.
+// Places by name; Encoder and Perceptron lay them out.
 class Places {
  public:
   explicit Places(const std::vector<WeightInfo>& layout) : layout_(layout) {}

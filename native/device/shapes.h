@@ -4,9 +4,9 @@
 
 #include "augment/recipe.h"
 #include "kernels/device.h"
-#include "model/autoencoder.h"
 #include "model/encoder.h"
 #include "model/optimiser.h"
+#include "model/perceptron.h"
 #include "model/views.h"
 
 namespace aclr::device {
@@ -31,7 +31,7 @@ class EncoderShape {
 class AutoencoderShape {
  public:
   template <class T>
-  AutoencoderShape(const aclr::Autoencoder<T>& model, Activation activation) {
+  AutoencoderShape(const aclr::Perceptron<T>& model, Activation activation) {
     const std::size_t layers = model.layout().size() / 2;
     for (std::size_t l = 0; l < layers; ++l) add(model.layout(), l, model.activated(l), activation);
     features_ = model.features();

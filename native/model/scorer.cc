@@ -1,6 +1,8 @@
 #include "model/scorer.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 namespace aclr {
 namespace {
@@ -8,14 +10,29 @@ namespace {
 // Of one block: its activations, some 2.5 KB a token, are to stay in a core's cache; more events than that share the
 // cost of reading the weights better.
 constexpr int kBlockEvents = 96, kBlockTokens = 512;
+constexpr std::size_t kMostMembers = 64;
+// What is reconstructed without any error has no logarithm.
+constexpr double kLeastError = 1e-30;
 
 }  // namespace
 
+Status MemberConfig::check() const {
+  if (Status status = network.check(); !status.ok()) return status;
+  if (logarithm && network.learns == Learns::kClass) return Status::invalid("log-odds have no logarithm");
+  if (!std::isfinite(mean) || !std::isfinite(deviation) || !(deviation > 0))
+    return Status::invalid("a member's mean must be finite and its deviation above 0");
+  return {};
+}
+
 Status ScorerConfig::check() const {
   if (Status status = preparation.check(); !status.ok()) return status;
-  if (Status status = autoencoder.check(); !status.ok()) return status;
-  if (preparation.outputs != autoencoder.widths.front())
-    return Status::invalid("the autoencoder must be as wide as the preparation's outputs");
+  if (members.empty() || members.size() > kMostMembers)
+    return Status::invalid("a detector has 1 to " + std::to_string(kMostMembers) + " members");
+  for (const MemberConfig& member : members) {
+    if (Status status = member.check(); !status.ok()) return status;
+    if (preparation.outputs != member.network.widths.front())
+      return Status::invalid("a member of the detector must be as wide as the preparation's outputs");
+  }
   if (!encoder) return {};
   if (Status status = encoder->check(); !status.ok()) return status;
   if (from < 0 || from >= to || to > encoder->width + encoder->head_layers * encoder->output)
@@ -25,10 +42,12 @@ Status ScorerConfig::check() const {
 }
 
 template <class T>
-Scorer<T>::Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights)
-    : from_(config.from), autoencoder_weights_(std::move(autoencoder_weights)), preparation_(config.preparation),
-      autoencoder_(config.autoencoder) {
-  autoencoder_.pack(autoencoder_weights_.data(), false);
+Scorer<T>::Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<std::vector<T>> member_weights)
+    : from_(config.from), preparation_(config.preparation) {
+  for (std::size_t m = 0; m < config.members.size(); ++m) {
+    members_.push_back({Perceptron<T>(config.members[m].network), std::move(member_weights[m]), config.members[m]});
+    members_[m].network.pack(members_[m].weights.data(), false);
+  }
   if (!config.encoder) return;
   encoder_.emplace(*config.encoder, config.products);
   encoder_weights_ = std::move(encoder_weights);
@@ -92,7 +111,19 @@ void Scorer<T>::detect(Rows rows, int count, Workspace& work, T* score) const {
     preparation_.apply(rows.x, rows.row, count, work.centred, prepared);
     rows = {prepared, preparation_.outputs()};
   }
-  autoencoder_.score(autoencoder_weights_.data(), rows.x, rows.row, count, work.autoencoder, score);
+  double* sums = work.sums.need(count);
+  std::fill_n(sums, count, 0.0);
+  T* of_member = work.of_member.need(count);
+  for (const Member& member : members_) {
+    const MemberConfig& config = member.config;
+    member.network.score(member.weights.data(), rows.x, rows.row, count, work.tape_of_member, of_member);
+    for (int i = 0; i < count; ++i) {
+      double f = of_member[i];
+      if (config.logarithm) f = std::log(f < kLeastError ? kLeastError : f);
+      sums[i] += (f - config.mean) / config.deviation;  // as it is where the member is plain, to the bit
+    }
+  }
+  std::copy_n(sums, count, score);
 }
 
 template <class T>

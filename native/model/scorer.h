@@ -1,4 +1,4 @@
-// Events to anomaly scores: encoder, representation, preparation, autoencoder, a block of events at a time, so that what
+// Events to anomaly scores: encoder, representation, preparation, detector, a block of events at a time, so that what
 // a block needs stays in a core's cache and memory does not grow with the batch. A row's score depends on its event
 // alone: any batch and any count of threads give the same bits.
 #pragma once
@@ -7,18 +7,29 @@
 
 #include "core/event.h"
 #include "core/leases.h"
-#include "model/autoencoder.h"
 #include "model/encoder.h"
+#include "model/perceptron.h"
 #include "model/preparation.h"
 
 namespace aclr {
+
+// What a detector adds up: (f - mean) / deviation of the network's score of a prepared row, or of its logarithm.
+struct MemberConfig {
+  PerceptronConfig network;
+  bool logarithm = false;  // f = log(score), of an autoencoder's mean squared error
+  double mean = 0, deviation = 1;
+
+  Status check() const;
+  // Whether f is the score as it is.
+  bool plain() const { return !logarithm && mean == 0 && deviation == 1; }
+};
 
 struct ScorerConfig {
   std::optional<EncoderConfig> encoder;  // without one, rows of numbers take the place of events
   Products products = Products::kExact;  // the encoder's
   int from = 0, to = 0;                  // which columns of the encoder's representations (rep_row) are read
   PreparationConfig preparation;
-  AutoencoderConfig autoencoder;
+  std::vector<MemberConfig> members;
 
   Status check() const;
 };
@@ -26,14 +37,14 @@ struct ScorerConfig {
 template <class T>
 class Scorer {
  public:
-  // Weights in the layouts of Encoder (all head layers; empty without an encoder) and Autoencoder.
-  Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<T> autoencoder_weights);
+  // Weights in the layouts of Encoder (all head layers; empty without an encoder) and of each member's Perceptron.
+  Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<std::vector<T>> member_weights);
 
   // Numbers of a row: those of the representation, or those that score_rows reads.
   int inputs() const { return preparation_.inputs(); }
 
   // All on the pool; without one, and for few events, on the calling thread.
-  // score [events]: mean squared error of each prepared row.
+  // score [events]: the sum of the members on each prepared row.
   void score(ThreadPool* pool, const EventColumns<T>& events, T* score);
   // The rows that score() prepares: out [events, inputs].
   void embed(ThreadPool* pool, const EventColumns<T>& events, T* out);
@@ -45,8 +56,9 @@ class Scorer {
     TokenRows<T> tokens;
     EncoderTape<T> tape;
     EncoderScratch<T> scratch;
-    Buffer<T> centred, prepared;
-    typename Autoencoder<T>::Tape autoencoder;
+    Buffer<T> centred, prepared, of_member;
+    Buffer<double> sums;
+    typename Perceptron<T>::Tape tape_of_member;
   };
   // Rows `inputs` long, `row` apart.
   struct Rows {
@@ -63,9 +75,14 @@ class Scorer {
 
   std::optional<Encoder<T>> encoder_;
   int from_, levels_ = 0;
-  std::vector<T> encoder_weights_, autoencoder_weights_;
+  std::vector<T> encoder_weights_;
   Preparation<T> preparation_;
-  Autoencoder<T> autoencoder_;
+  struct Member {
+    Perceptron<T> network;
+    std::vector<T> weights;
+    MemberConfig config;
+  };
+  std::vector<Member> members_;
   Leases<Workspace> workspaces_;
 };
 

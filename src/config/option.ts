@@ -179,12 +179,19 @@ function defineNamedFiles(about: About, least: 0 | 1): z.ZodType<NamedFile[]> {
 }
 
 /** Layer widths such as `64,32`; none leaves the choice to the program. */
-export function widths(about: About & { max: number }): z.ZodDefault<z.ZodArray<z.ZodInt>> {
-  return define(z.array(z.int().min(1).max(about.max)).max(16).default([]), about, {
-    allowed: `up to 16 whole numbers, 1 to ${about.max}, separated by commas`,
-    argument: 'widths',
-    fromText: value => (value.trim() === '' ? [] : value.split(',').map(asNumber)),
-  });
+export function widths(about: About & { max: number; default?: number[] }): z.ZodDefault<z.ZodArray<z.ZodInt>> {
+  return define(
+    z
+      .array(z.int().min(1).max(about.max))
+      .max(16)
+      .default(about.default ?? []),
+    about,
+    {
+      allowed: `up to 16 whole numbers, 1 to ${about.max}, separated by commas`,
+      argument: 'widths',
+      fromText: value => (value.trim() === '' ? [] : value.split(',').map(asNumber)),
+    },
+  );
 }
 
 /** Figures as JSON: on standard output, or in a file where one is named. */

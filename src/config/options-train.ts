@@ -130,6 +130,12 @@ const detector = {
     default: 'pool',
     help: 'where the representation is read: before the head, after one of its layers, or its end',
   }),
+  detector: choice({
+    group: 'Detector',
+    of: ['autoencoder', 'ratio', 'combined'],
+    default: 'autoencoder',
+    help: 'what gives the score: the error of an autoencoder, the ratio of densities of anomalous views and background, or both',
+  }),
   prepare: choice({
     group: 'Detector',
     of: ['none', 'standardise', 'whiten'],
@@ -149,14 +155,33 @@ const detector = {
     max: 1_000_000,
     default: 512,
     unit: 'events',
-    help: 'events of one step of the autoencoder',
+    help: 'events of one step of the detector',
   }),
   detectorLearningRate: real({
     group: 'Detector',
     above: 0,
     max: 10,
     default: 1e-3,
-    help: 'learning rate of the autoencoder',
+    help: 'learning rate of the detector',
+  }),
+  ratioHidden: widths({
+    group: 'Detector',
+    max: 4096,
+    default: [64, 64],
+    help: 'hidden widths of the network for the ratio',
+  }),
+  ratioEpochs: whole({
+    group: 'Detector',
+    min: 1,
+    max: 100_000,
+    default: 10,
+    help: 'passes of the network for the ratio',
+  }),
+  ratioRecipe: custom(z.union([z.string().min(1), recipeSchema]).optional(), {
+    group: 'Detector',
+    argument: 'name|file',
+    allowed: 'as for recipe',
+    help: 'its anomalous scenarios are what the ratio tells background from; left out it is the recipe',
   }),
   comparators: toggle({
     group: 'Detector',

@@ -70,7 +70,7 @@ export function parseOptions<C extends CommandName>(
   if (!info || (issue.code === 'custom' && issue.path.length === 1))
     throw new UsageError(`${where(name)}: ${issue.message}`);
   if (!Object.hasOwn(values, name)) throw new UsageError(`${command} needs ${where(name)}: ${info.help}`);
-  if (name === 'recipe' && typeof values[name] === 'object') parseRecipe(values[name], where(name));
+  if (/^(r|ratioR)ecipe$/.test(name) && typeof values[name] === 'object') parseRecipe(values[name], where(name));
   throw new UsageError(`${where(name)}: got ${show(values[name])}, allowed: ${info.allowed}`);
 }
 

@@ -1,5 +1,4 @@
 import type {
-  AutoencoderConfig,
   Columns,
   EncoderConfig,
   Floats,
@@ -7,14 +6,15 @@ import type {
   NativePreparation,
   NativeScorerConfig,
   OptimiserState,
+  PerceptronConfig,
   Precision,
   StepResult,
   TrainerConfig,
 } from '../addon.js';
 import type { AugmentationInfo, Recipe } from '../config/recipe.js';
 
-export type { AutoencoderConfig, Columns, EncoderConfig, Floats, OptimiserState, Precision, StepResult, TrainerConfig };
-/** What gives rows a score: a preparation, and an autoencoder on what it makes of them. */
+export type { Columns, EncoderConfig, Floats, OptimiserState, PerceptronConfig, Precision, StepResult, TrainerConfig };
+/** What gives rows a score: a preparation, and networks on what it makes of them. */
 export type DetectorConfig = Omit<NativeScorerConfig, 'encoder'>;
 /** What gives events a score: an encoder read at some columns, and a detector on these. */
 export type ScorerConfig = Required<NativeScorerConfig>;
@@ -58,20 +58,20 @@ export interface ContrastiveModel {
   dispose(): void;
 }
 
-/** A dense autoencoder. Calls are made one at a time. */
-export interface AutoencoderModel {
+/** A dense network that learns rows or their classes. Calls are made one at a time. */
+export interface PerceptronModel {
   weights(): Floats;
   setWeights(weights: Floats): void;
-  /** One step on the rows of x at `index`; the mean squared error before it. */
-  step(x: Floats, index: Int32Array, rate: number): Promise<number>;
-  /** Mean squared error of each row of x. */
+  /** One step on rows x, with their classes where it learns these; the mean squared error or cross-entropy before it. */
+  step(x: Floats, rate: number, classes?: Uint8Array): Promise<number>;
+  /** Of each row of x: its mean squared error, or the log-odds of class 1. */
   score(x: Floats): Promise<Floats>;
   dispose(): void;
 }
 
 /** A trained detector. Calls are made one at a time. */
 export interface DetectorModel {
-  /** Of each row of x [n, inputs]: the mean squared error of the autoencoder on the prepared row. */
+  /** Of each row of x [n, inputs]: the sum of the members on the prepared row. */
   score(x: Floats): Promise<Floats>;
   dispose(): void;
 }
@@ -102,7 +102,7 @@ export interface Engine {
   readonly ranks?: { id(): Uint8Array };
   /** With a share, steps and losses are made by all ranks together, of the same whole batch; its model is the same on all. */
   contrastive(config: TrainerConfig, recipe: Recipe, share?: RankShare): ContrastiveModel;
-  autoencoder(config: AutoencoderConfig): AutoencoderModel;
+  perceptron(config: PerceptronConfig): PerceptronModel;
   detector(config: DetectorConfig): DetectorModel;
   scorer(config: ScorerConfig): ScoringModel;
   /** [n, outputs] of x [n, inputs], in the precision of x; x itself where there is no matrix. */

@@ -90,12 +90,12 @@ export function nativeEngine(threads: number, device: Device, deviceIndex?: numb
         dispose: () => trainer.dispose(),
       };
     },
-    autoencoder(config) {
-      const model = now(() => new addon.Autoencoder({ ...config, ...place }));
+    perceptron(config) {
+      const model = now(() => new addon.Perceptron({ ...config, ...place }));
       return {
         weights: () => now(() => model.weights()),
         setWeights: weights => now(() => model.setWeights({ weights })),
-        step: (x, index, rate) => job(() => model.step({ x, index, rate })),
+        step: (x, rate, classes) => job(() => model.step({ x, rate, ...(classes ? { classes } : {}) })),
         score: x => job(() => model.score({ x })),
         dispose: () => model.dispose(),
       };

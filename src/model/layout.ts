@@ -35,8 +35,8 @@ export function encoderLayout(config: EncoderConfig): WeightInfo[] {
   return place(list);
 }
 
-/** The same for an autoencoder with these widths from input to output. */
-export function autoencoderLayout(widths: ArrayLike<number>): WeightInfo[] {
+/** The same for a dense network with these widths from input to output. */
+export function perceptronLayout(widths: ArrayLike<number>): WeightInfo[] {
   return place(
     Array.from({ length: widths.length - 1 }, (_, l) => [
       [`layers.${l}.weight`, [widths[l + 1], widths[l]]] as [string, number[]],

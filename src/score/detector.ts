@@ -1,18 +1,26 @@
-import * as z from 'zod';
 import type { Floats, Precision } from '../addon.js';
-import type { AutoencoderConfig, DetectorConfig, DetectorModel, Engine } from '../engine/engine.js';
-import { AnomalyClrError } from '../errors.js';
-import { autoencoderLayout } from '../model/layout.js';
-import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
-import { flatFrom, parseJson, tensorsOf } from '../model/tensors.js';
+import type { DetectorConfig, DetectorModel, Engine, PerceptronConfig } from '../engine/engine.js';
 import type { Preparation } from './prepare.js';
 
-/** An autoencoder and the preparation of what it reads, as they lie in `autoencoder.safetensors`. */
+/** One network of a detector, on prepared rows. */
+export interface DetectorMember {
+  /** What learned to give back background, or to tell it from its anomalous views. */
+  readonly kind: 'autoencoder' | 'ratio';
+  readonly widths: readonly number[];
+  readonly activation: PerceptronConfig['activation'];
+  readonly weights: Floats;
+  /**
+   * Of f on background that was held back, f being log(mean squared error) of an autoencoder and log(p_anomalous /
+   * p_background) of a ratio: the member counts as (f - mean) / deviation. Without it, that is in a detector that is an
+   * autoencoder alone, the mean squared error is the score.
+   */
+  readonly standard?: { readonly mean: number; readonly deviation: number };
+}
+
+/** A detector as it lies in `autoencoder.safetensors`: the preparation of what it reads, and what it adds up. */
 export interface DetectorWeights {
   readonly preparation: Preparation;
-  readonly widths: readonly number[];
-  readonly activation: AutoencoderConfig['activation'];
-  readonly weights: Floats;
+  readonly members: readonly DetectorMember[];
 }
 
 /** Gives rows of features an anomaly score. */
@@ -23,10 +31,10 @@ export class Detector {
 
   constructor(engine: Engine, trained: DetectorWeights) {
     this.inputs = trained.preparation.inputs;
-    this.model = engine.detector(detectorConfig(trained, precisionOf(trained.weights)));
+    this.model = engine.detector(detectorConfig(trained, precisionOf(trained.members[0].weights)));
   }
 
-  /** @param rows [n, inputs] @returns [n], higher is more anomalous: the mean squared error of the prepared row */
+  /** @param rows [n, inputs] @returns [n], higher is more anomalous */
   async score(rows: Floats): Promise<Float32Array> {
     return rows.length === 0 ? new Float32Array(0) : toFloat32(await this.model.score(rows));
   }
@@ -37,90 +45,40 @@ export class Detector {
 }
 
 /** A detector as an engine takes it, its weights cast to `precision`. */
-export function detectorConfig(
-  { preparation, widths, activation, weights }: DetectorWeights,
-  precision: Precision,
-): DetectorConfig {
+export function detectorConfig({ preparation, members }: DetectorWeights, precision: Precision): DetectorConfig {
   const { inputs, outputs, mean, matrix } = preparation;
   return {
     precision,
     preparation: { inputs, outputs, mean, matrix },
-    autoencoder: {
+    members: members.map(({ kind, widths, activation, weights, standard }) => ({
+      learns: kind === 'ratio' ? 'class' : 'row',
       widths: Int32Array.from(widths),
       activation,
       activateBottleneck: false,
       weights: cast(weights, precision),
-    },
+      logarithm: kind === 'autoencoder' && standard !== undefined,
+      mean: standard?.mean ?? 0,
+      deviation: standard?.deviation ?? 1,
+    })),
   };
 }
 
-export const precisionOf = (weights: Floats): AutoencoderConfig['precision'] =>
+export const precisionOf = (weights: Floats): PerceptronConfig['precision'] =>
   weights instanceof Float64Array ? 'f64' : 'f32';
 export const toFloat32 = (x: Floats): Float32Array => (x instanceof Float32Array ? x : Float32Array.from(x));
 const cast = (x: Floats, precision: Precision): Floats => (precision === 'f64' ? Float64Array.from(x) : toFloat32(x));
 
-export function autoencoderConfig(
-  { widths, activation }: Pick<DetectorWeights, 'widths' | 'activation'>,
-  precision: AutoencoderConfig['precision'],
-): AutoencoderConfig {
+/** A network of a detector as an engine trains it: a ratio with decay of its weights, which keeps it from memorising. */
+export function perceptronConfig(
+  { kind, widths, activation }: Pick<DetectorMember, 'kind' | 'widths' | 'activation'>,
+  precision: PerceptronConfig['precision'],
+): PerceptronConfig {
   return {
     precision,
+    learns: kind === 'ratio' ? 'class' : 'row',
     widths: Int32Array.from(widths),
     activation,
     activateBottleneck: false,
-    optimiser: { kind: 'adam' },
-  };
-}
-
-const metadataSchema = z.object({
-  widths: z.array(z.int().min(1)).min(3),
-  activation: z.enum(['relu', 'leaky_relu', 'elu']),
-  preparation: z.enum(['none', 'standardise', 'whiten']),
-});
-
-/** Writes a detector, atomically. */
-export async function saveDetector(file: string, detector: DetectorWeights): Promise<void> {
-  const { preparation, widths, activation, weights } = detector;
-  const tensors = tensorsOf(autoencoderLayout(widths), weights);
-  tensors.set('preparation.mean', { dtype: 'F64', shape: [preparation.inputs], data: preparation.mean });
-  if (preparation.matrix)
-    tensors.set('preparation.matrix', {
-      dtype: 'F64',
-      shape: [preparation.outputs, preparation.inputs],
-      data: preparation.matrix,
-    });
-  await writeSafetensors(file, tensors, {
-    format: 'anomalyclr.autoencoder.1',
-    config: JSON.stringify({ widths, activation, preparation: preparation.kind }),
-  });
-}
-
-/** @throws AnomalyClrError where the file is not a detector */
-export async function loadDetector(file: string): Promise<DetectorWeights> {
-  const { tensors, metadata } = await readSafetensors(file);
-  const config = metadataSchema.safeParse(parseJson(metadata['config']));
-  const mean = tensors.get('preparation.mean');
-  if (!config.success || mean?.dtype !== 'F64')
-    throw new AnomalyClrError(`${file}: not an autoencoder of this program; train the run again`);
-  const { widths, activation, preparation: kind } = config.data;
-  const matrix = tensors.get('preparation.matrix');
-  const inputs = mean.shape[0];
-  if (
-    kind === 'none'
-      ? inputs !== widths[0]
-      : matrix?.dtype !== 'F64' || matrix.shape[0] !== widths[0] || matrix.shape[1] !== inputs
-  )
-    throw new AnomalyClrError(`${file}: its preparation does not fit its autoencoder; the file is damaged`);
-  return {
-    preparation: {
-      kind,
-      inputs,
-      outputs: widths[0],
-      mean: mean.data as Float64Array,
-      matrix: matrix?.data as Float64Array | undefined,
-    },
-    widths,
-    activation,
-    weights: flatFrom(file, autoencoderLayout(widths), tensors),
+    optimiser: { kind: 'adam', weightDecay: kind === 'ratio' ? 0.01 : 0 },
   };
 }

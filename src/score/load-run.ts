@@ -5,7 +5,8 @@ import { domainSchema, type Domain } from '../events/domain.js';
 import { readJson } from '../files.js';
 import { loadEncoder, type EncoderFile } from '../model/encoder-file.js';
 import { runFiles } from '../model/run-folder.js';
-import { loadDetector, type DetectorWeights } from './detector.js';
+import type { DetectorWeights } from './detector.js';
+import { loadDetector } from './detector-file.js';
 import { columnsOf, rowLength, type RepresentationName } from './representation.js';
 
 const settingsSchema = z.looseObject({

@@ -1,18 +1,18 @@
 import type { Floats } from '../addon.js';
-import type { AutoencoderConfig, AutoencoderModel, Engine } from '../engine/engine.js';
+import type { Engine, PerceptronConfig, PerceptronModel } from '../engine/engine.js';
 import { AnomalyClrError, Stopped } from '../errors.js';
 import { initialWeights } from '../model/initialise.js';
-import { autoencoderLayout } from '../model/layout.js';
-import { autoencoderConfig, type DetectorWeights } from '../score/detector.js';
+import { perceptronLayout } from '../model/layout.js';
+import { perceptronConfig, type DetectorWeights } from '../score/detector.js';
 import { fitPreparation, type Preparation, type PreparationKind } from '../score/prepare.js';
 import { BlockShuffle, type Part, type Stretches } from './blocks.js';
 import { pick, type RowSource } from './rows.js';
 import { learningRate } from './schedule.js';
-import type { Split } from './split.js';
+import type { EventSplit, Split } from './split.js';
 
 export interface DetectorOptions {
   readonly preparation: PreparationKind;
-  readonly activation: AutoencoderConfig['activation'];
+  readonly activation: PerceptronConfig['activation'];
   readonly bottleneck: number;
   /** Widths between input and bottleneck; empty is automatic. */
   readonly hidden: readonly number[];
@@ -22,9 +22,21 @@ export interface DetectorOptions {
   readonly seed: number;
 }
 
+/** Losses of one epoch; of validation null without held-back events. */
+export interface DetectorEpoch {
+  readonly epoch: number;
+  readonly trainingLoss: number;
+  readonly validationLoss: number | null;
+}
+
 export interface TrainedDetector extends DetectorWeights {
-  /** Training and validation loss of every epoch. */
-  readonly history: { epoch: number; trainingLoss: number; validationLoss: number | null }[];
+  readonly history: readonly DetectorEpoch[];
+}
+
+/** Who watches a detector's training. */
+export interface DetectorWatch {
+  readonly signal?: AbortSignal | undefined;
+  readonly onEpoch?: (epoch: number) => void;
 }
 
 /** The rows that a detector learns from. */
@@ -46,50 +58,68 @@ export async function trainDetector(
   engine: Engine,
   { rows, split, blockBytes = Infinity }: DetectorData,
   options: DetectorOptions,
-  watch: { signal?: AbortSignal | undefined; onEpoch?: (epoch: number) => void } = {},
+  watch: DetectorWatch = {},
 ): Promise<TrainedDetector> {
-  const sample = await trainingSample(rows, split);
-  const preparation = fitPreparation(options.preparation, sample, rows.features);
-  const precision = sample instanceof Float64Array ? 'f64' : 'f32';
+  const { preparation, precision } = await fitToRows({ rows, split }, options.preparation);
   const widths = detectorWidths(preparation.outputs, options);
-  const model = engine.autoencoder(autoencoderConfig({ widths, activation: options.activation }, precision));
+  const { activation } = options;
+  const model = engine.perceptron(perceptronConfig({ kind: 'autoencoder', widths, activation }, precision));
   try {
-    model.setWeights(initialWeights(autoencoderLayout(widths), options.seed, precision));
+    model.setWeights(initialWeights(perceptronLayout(widths), options.seed, precision));
     const stretchBytes = (4 * rows.features * split.training) / Math.max(1, rows.first.length - 1);
     const training = preparedRows(engine, rows, split, preparation);
     const blocks = new BlockShuffle(training, options.seed, blockBytes / stretchBytes);
     const n = blocks.items;
     const steps = Math.ceil(n / options.batch) * options.epochs;
-    const history: TrainedDetector['history'] = [];
+    const history: DetectorEpoch[] = [];
     let best: { loss: number; weights: Floats } | undefined;
     for (let epoch = 0, step = 0; epoch < options.epochs; epoch++) {
       let sum = 0;
       for await (const parts of blocks.batches(epoch, options.batch)) {
-        if (watch.signal?.aborted)
-          throw new Stopped('stopped while training a detector; the same command with --resume goes on', watch.signal);
+        stopIfAsked(watch);
         const x = joinRows(parts, preparation.outputs);
         const count = x.length / preparation.outputs;
         const rate = learningRate({ schedule: 'cosine', base: options.learningRate, warmupSteps: 0, steps }, step++);
-        sum += count * (await model.step(x, upTo(count), rate));
+        sum += count * (await model.step(x, rate));
       }
       const trainingLoss = sum / n;
       const validationLoss = await validate(engine, model, { rows, split }, preparation);
-      if (!Number.isFinite(trainingLoss) || (validationLoss !== null && !Number.isFinite(validationLoss)))
-        throw new AnomalyClrError(
-          `the detector's loss is not finite in epoch ${epoch + 1}; lower --detector-learning-rate`,
-        );
-      history.push({ epoch, trainingLoss, validationLoss });
+      history.push(finiteEpoch({ epoch, trainingLoss, validationLoss }));
       const loss = validationLoss ?? trainingLoss;
       if (!best || loss < best.loss) best = { loss, weights: model.weights() };
       watch.onEpoch?.(epoch + 1);
     }
-    return { preparation, widths, activation: options.activation, weights: best?.weights ?? model.weights(), history };
+    const weights = best?.weights ?? model.weights();
+    return { preparation, members: [{ kind: 'autoencoder', widths, activation, weights }], history };
   } finally {
     model.dispose();
   }
 }
 
-const upTo = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
+export function stopIfAsked({ signal }: DetectorWatch): void {
+  if (signal?.aborted)
+    throw new Stopped('stopped while training a detector; the same command with --resume goes on', signal);
+}
+
+/** @throws AnomalyClrError where its losses are not finite */
+export function finiteEpoch(losses: DetectorEpoch): DetectorEpoch {
+  const { epoch, trainingLoss, validationLoss } = losses;
+  if (!Number.isFinite(trainingLoss) || !Number.isFinite(validationLoss ?? 0))
+    throw new AnomalyClrError(
+      `the detector's loss is not finite in epoch ${epoch + 1}; lower --detector-learning-rate`,
+    );
+  return losses;
+}
+
+/** What brings rows to one scale, and the precision that they come in. */
+export async function fitToRows(
+  { rows, split }: Pick<DetectorData, 'rows' | 'split'>,
+  kind: PreparationKind,
+): Promise<{ preparation: Preparation; precision: 'f32' | 'f64' }> {
+  const sample = await trainingSample(rows, split);
+  const precision = sample instanceof Float64Array ? 'f64' : 'f32';
+  return { preparation: fitPreparation(kind, sample, rows.features), precision };
+}
 
 /** Training rows of all stretches, or of events evenly taken where they are many. */
 async function trainingSample(rows: RowSource, split: Split): Promise<Floats> {
@@ -105,7 +135,7 @@ async function trainingSample(rows: RowSource, split: Split): Promise<Floats> {
   return concatenate(parts);
 }
 
-function concatenate(parts: readonly Floats[]): Floats {
+export function concatenate(parts: readonly Floats[]): Floats {
   if (parts.length === 1) return parts[0];
   const out = emptyLike(
     parts[0],
@@ -122,8 +152,13 @@ function concatenate(parts: readonly Floats[]): Floats {
 const emptyLike = (x: Floats | undefined, length: number): Floats =>
   x instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
 
-/** The training rows as the autoencoder reads them, for BlockShuffle. */
-function preparedRows(engine: Engine, rows: RowSource, split: Split, preparation: Preparation): Stretches<Floats> {
+/** The training rows as a detector's networks read them, for BlockShuffle. */
+export function preparedRows(
+  engine: Engine,
+  rows: RowSource,
+  split: Split,
+  preparation: Preparation,
+): Stretches<Floats> {
   const positions = (stretch: number): Int32Array =>
     split.within(rows.first[stretch], rows.first[stretch + 1]).training;
   const counts = Int32Array.from({ length: rows.first.length - 1 }, (_, stretch) => positions(stretch).length);
@@ -145,22 +180,31 @@ function preparedRows(engine: Engine, rows: RowSource, split: Split, preparation
 }
 
 /** The rows of a batch out of their blocks. */
-const joinRows = (parts: readonly Part<Floats>[], width: number): Floats =>
+export const joinRows = (parts: readonly Part<Floats>[], width: number): Floats =>
   concatenate(parts.map(({ block, index }) => pick(block, width, index)));
+
+/** The rows of one part of the events, stretch by stretch, in order. */
+export async function* rowsOfPart(
+  { rows, split }: Pick<DetectorData, 'rows' | 'split'>,
+  part: keyof EventSplit,
+): AsyncGenerator<{ readonly stretch: number; readonly index: Int32Array; readonly x: Floats }> {
+  for (let stretch = 0; stretch + 1 < rows.first.length; stretch++) {
+    const index = split.within(rows.first[stretch], rows.first[stretch + 1])[part];
+    if (index.length > 0) yield { stretch, index, x: await rows.read(stretch, index) };
+  }
+}
 
 /** Mean error of the held-back rows; null without any. */
 async function validate(
   engine: Engine,
-  model: AutoencoderModel,
-  { rows, split }: Pick<DetectorData, 'rows' | 'split'>,
+  model: PerceptronModel,
+  data: Pick<DetectorData, 'rows' | 'split'>,
   preparation: Preparation,
 ): Promise<number | null> {
   let sum = 0;
   let count = 0;
-  for (let stretch = 0; stretch + 1 < rows.first.length; stretch++) {
-    const { validation } = split.within(rows.first[stretch], rows.first[stretch + 1]);
-    if (validation.length === 0) continue;
-    const scores = await model.score(await engine.prepare(preparation, await rows.read(stretch, validation)));
+  for await (const { x } of rowsOfPart(data, 'validation')) {
+    const scores = await model.score(await engine.prepare(preparation, x));
     for (const score of scores) sum += score;
     count += scores.length;
   }

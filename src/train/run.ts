@@ -3,7 +3,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { gpuOf, launchOf, type Launch } from '../config/launch.js';
 import { toConfig } from '../config/parse.js';
-import { loadRecipe, resolveRecipe } from '../config/recipe.js';
+import { loadRecipe, resolveRecipe, type Recipe } from '../config/recipe.js';
 import type { TrainOptions } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
 import { openEngine } from '../engine/index.js';
@@ -63,8 +63,11 @@ async function trainWith(
     );
   const reading = await readingOf(options, { write: true });
   const { dataKind: data, rows } = await surveyFiles(options.background, reading);
-  const named = options.recipe === 'default' ? dataKind(data).recipe : options.recipe;
-  const recipe = resolveRecipe(await loadRecipe(named), engine.augmentations(), data);
+  const recipeOf = async (named: TrainOptions['recipe']): Promise<Recipe> =>
+    resolveRecipe(await loadRecipe(named === 'default' ? dataKind(data).recipe : named), engine.augmentations(), data);
+  const recipe = await recipeOf(options.recipe);
+  const recipes =
+    options.ratioRecipe === undefined ? { recipe } : { recipe, ratioRecipe: await recipeOf(options.ratioRecipe) };
   watch.info?.(`reading ${options.background.join(', ')}`);
   const domainBuilder = new DomainBuilder(data);
   const bar = watch.progress?.({ label: 'read', total: Math.min(rows, options.maxEvents || rows), unit: 'events' });
@@ -83,13 +86,15 @@ async function trainWith(
     if (skipped > 0) watch.warn?.(`${skipped} bad events were left out`);
     if (count < 4)
       throw new AnomalyClrError(`${options.background.join(', ')}: ${count} events are too few to train on`);
-    await ranks.mustAgree(commonGround({ ...options, recipe }, engine, store, version));
+    await ranks.mustAgree(commonGround({ ...options, ...recipes }, engine, store, version));
     const domain = domainBuilder.build();
     for (let k = 0; k < options.seeds; k++) {
       const seed = options.seed + k;
       const folder = k === 0 ? options.out : path.join(options.out, `seed-${seed}`);
       const seeded = k === 0 ? options : { ...options, seed, seeds: 1, out: folder };
-      await new SeedRun({ ...seeded, recipe }, recipe, engine, ranks, store, domain, folder, version, watch).train();
+      const resolved = { ...seeded, ...recipes };
+      const { ratioRecipe = recipe } = recipes;
+      await new SeedRun(resolved, recipe, ratioRecipe, engine, ranks, store, domain, folder, version, watch).train();
     }
   } finally {
     await store.close();

@@ -5,28 +5,36 @@ import type { EncoderConfig } from '../addon.js';
 import { toConfig } from '../config/parse.js';
 import type { Recipe } from '../config/recipe.js';
 import type { TrainOptions } from '../config/schema.js';
-import type { Engine, Floats, TrainerConfig } from '../engine/engine.js';
+import type { Columns, Engine, Floats, TrainerConfig } from '../engine/engine.js';
 import { RankError } from '../errors.js';
 import { dataKind } from '../events/data-kinds.js';
 import type { Domain } from '../events/domain.js';
-import type { EventBatch } from '../events/event-batch.js';
 import { writeAtomically } from '../files.js';
 import { saveEncoder } from '../model/encoder-file.js';
 import { initialWeights } from '../model/initialise.js';
 import { encoderLayout } from '../model/layout.js';
 import { beginRun, runFiles, type RunFiles, type RunProvenance } from '../model/run-folder.js';
 import type { EventStore } from '../read/store.js';
-import { saveDetector } from '../score/detector.js';
+import { precisionOf, type DetectorMember, type DetectorWeights } from '../score/detector.js';
+import { saveDetector } from '../score/detector-file.js';
 import { rawFeatureCountOf, rawFeatures } from '../score/raw-features.js';
 import { columnsOf, levelOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
-import { trainDetector, type DetectorOptions } from './autoencoder.js';
+import {
+  fitToRows,
+  trainDetector,
+  type DetectorEpoch,
+  type DetectorOptions,
+  type DetectorWatch,
+} from './autoencoder.js';
 import { trainContrastive, type TrainedEncoder } from './contrastive.js';
 import { invarianceEvents, symmetrySpread } from './invariance.js';
 import { MetricsLog } from './log.js';
 import type { Ranks } from './ranks.js';
+import { trainRatio, type RatioData } from './ratio.js';
 import { computedRows, keptRows, type RowSource } from './rows.js';
 import { writeRunReport } from './run-report.js';
 import { Split } from './split.js';
+import { standardised } from './standardise.js';
 
 /** Who watches a run. All may be left out. */
 export interface TrainWatch {
@@ -75,7 +83,10 @@ export class SeedRun {
 
   constructor(
     private readonly options: TrainOptions,
+    /** Of the encoder's views. */
     private readonly recipe: Recipe,
+    /** What a ratio tells background from. */
+    private readonly ratioRecipe: Recipe,
     private readonly engine: Engine,
     private readonly ranks: Ranks,
     private readonly store: EventStore,
@@ -133,13 +144,13 @@ export class SeedRun {
     const untrained = initialWeights(encoderLayout(this.config), options.seed, options.precision);
     try {
       const levels: RepresentationName[] = [...new Set<RepresentationName>([options.representation, 'last'])];
-      const trained = await this.detectOn('autoencoder', weights, files.detector, levels, log);
+      const trained = await this.detectOn('', weights, files.detector, levels, log);
       const invariance: RunProvenance['invariance'] = [];
       if (options.comparators) {
         await mkdir(files.comparators, { recursive: true });
         await saveEncoder(files.untrainedEncoder, { config: this.config, weights: untrained });
         const before = await this.detectOn(
-          'untrained-autoencoder',
+          'untrained-',
           untrained,
           files.comparatorDetector('untrained-autoencoder'),
           levels,
@@ -153,12 +164,12 @@ export class SeedRun {
           const rows = computedRows(store, rawFeatureCountOf(domain.data), batch =>
             rawFeatures(batch, pt, domain.data),
           );
-          await this.detect(name, rows, files.comparatorDetector(name), log, {
+          const plain = await this.autoencoder(name, rows, log, {
             preparation: 'none',
             hidden: rawHidden,
             bottleneck: rawBottleneck,
-            activation: 'elu',
           });
+          await saveDetector(files.comparatorDetector(name), plain);
         }
       }
       const done: RunProvenance = {
@@ -223,9 +234,9 @@ export class SeedRun {
     return trained;
   }
 
-  /** Detector on an encoder's representation; how much each of `levels` moves under rotation. */
+  /** Detector on an encoder's representation, named after it; how much each of `levels` moves under rotation. */
   private async detectOn(
-    name: string,
+    prefix: string,
     weights: Floats,
     file: string,
     levels: RepresentationName[],
@@ -252,21 +263,22 @@ export class SeedRun {
         unit: 'events',
       });
       let done = 0;
-      const embed = async (events: EventBatch): Promise<Floats> => {
-        this.ranks.stopIfAsked();
-        bar?.update((done += events.count));
-        return selectColumns(await model.embed(events), rowLength(config), columns);
-      };
+      const represent = async (events: Columns): Promise<Floats> =>
+        selectColumns(await model.embed(events), rowLength(config), columns);
       const memory = { memoryBytes: this.blockBytes, folder: files.folder };
-      const rows = await keptRows(store, columns[1] - columns[0], embed, memory);
+      const rows = await keptRows(
+        store,
+        columns[1] - columns[0],
+        events => {
+          this.ranks.stopIfAsked();
+          bar?.update((done += events.count));
+          return represent(events);
+        },
+        memory,
+      );
       bar?.stop();
       try {
-        await this.detect(name, rows, file, log, {
-          preparation: options.prepare,
-          hidden: options.detectorHidden,
-          bottleneck: options.bottleneck,
-          activation: 'elu',
-        });
+        await saveDetector(file, await this.detectorOf(prefix, rows, represent, log));
       } finally {
         await rows.close();
       }
@@ -283,34 +295,81 @@ export class SeedRun {
     }
   }
 
-  private async detect(
+  /** The detector that `--detector` asks for: an autoencoder as it is, or members on one scale. */
+  private async detectorOf(
+    prefix: string,
+    rows: RowSource,
+    represent: RatioData['represent'],
+    log: MetricsLog,
+  ): Promise<DetectorWeights> {
+    const { options, engine, split, store, blockBytes } = this;
+    const alone =
+      options.detector === 'ratio'
+        ? undefined
+        : await this.autoencoder(`${prefix}autoencoder`, rows, log, {
+            preparation: options.prepare,
+            hidden: options.detectorHidden,
+            bottleneck: options.bottleneck,
+          });
+    if (alone && options.detector === 'autoencoder') return alone;
+    const { preparation, precision } = alone
+      ? { preparation: alone.preparation, precision: precisionOf(alone.members[0].weights) }
+      : await fitToRows({ rows, split }, options.prepare);
+    const data = { rows, split, blockBytes, store, represent, preparation };
+    const how = {
+      hidden: options.ratioHidden,
+      epochs: options.ratioEpochs,
+      batch: options.detectorBatch,
+      learningRate: options.detectorLearningRate,
+      seed: options.seed,
+      recipe: this.ratioRecipe,
+    };
+    const ratio = await this.watched(`${prefix}ratio`, how.epochs, log, watch =>
+      trainRatio(engine, data, how, precision, watch),
+    );
+    const members: DetectorMember[] = [];
+    for (const member of [...(alone?.members ?? []), ratio])
+      members.push(await standardised(engine, data, preparation, member));
+    return { preparation, members };
+  }
+
+  private autoencoder(
     name: string,
     rows: RowSource,
-    file: string,
     log: MetricsLog,
-    how: Pick<DetectorOptions, 'preparation' | 'hidden' | 'bottleneck' | 'activation'>,
-  ): Promise<void> {
-    const { options, watch } = this;
-    const bar = watch.progress?.({
-      label: `${name}, seed ${options.seed}`,
-      total: options.detectorEpochs,
-      unit: 'epochs',
-    });
-    const detector = await trainDetector(
-      this.engine,
-      { rows, split: this.split, blockBytes: this.blockBytes },
-      {
-        ...how,
-        epochs: options.detectorEpochs,
-        batch: options.detectorBatch,
-        learningRate: options.detectorLearningRate,
-        seed: options.seed,
-      },
-      { signal: this.ranks.signal, onEpoch: epoch => bar?.update(epoch) },
+    how: Pick<DetectorOptions, 'preparation' | 'hidden' | 'bottleneck'>,
+  ): Promise<DetectorWeights> {
+    const { options, engine, split, blockBytes } = this;
+    return this.watched(name, options.detectorEpochs, log, watch =>
+      trainDetector(
+        engine,
+        { rows, split, blockBytes },
+        {
+          ...how,
+          activation: 'elu',
+          epochs: options.detectorEpochs,
+          batch: options.detectorBatch,
+          learningRate: options.detectorLearningRate,
+          seed: options.seed,
+        },
+        watch,
+      ),
     );
+  }
+
+  /** Trains a network of a detector behind a bar; its losses go into the log. */
+  private async watched<T extends { readonly history: readonly DetectorEpoch[] }>(
+    name: string,
+    epochs: number,
+    log: MetricsLog,
+    train: (watch: DetectorWatch) => Promise<T>,
+  ): Promise<T> {
+    const { options, watch, ranks } = this;
+    const bar = watch.progress?.({ label: `${name}, seed ${options.seed}`, total: epochs, unit: 'epochs' });
+    const trained = await train({ signal: ranks.signal, onEpoch: epoch => bar?.update(epoch) });
     bar?.stop();
-    for (const epoch of detector.history) log.add({ kind: 'detector', name, ...epoch });
+    for (const epoch of trained.history) log.add({ kind: 'detector', name, ...epoch });
     await log.flush();
-    await saveDetector(file, detector);
+    return trained;
   }
 }

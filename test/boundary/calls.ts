@@ -54,11 +54,21 @@ const encoderFields: Record<string, Field> = {
   phiScale: number(1e-6, 1e6, true), mask: text, width: whole(1, 4096), heads: whole(1, 4096), layers: whole(0, 64), feedForward: whole(1, 4096), output: whole(1, 4096),
   headLayers: whole(0, 16), headNorm: flag, dropout: number(0, 0.99),
 }; // prettier-ignore
-const autoencoderFields: Record<string, Field> = {
+const perceptronFields: Record<string, Field> = {
+  learns: text,
   widths: array(Int32Array, 'some'),
   activation: text,
   activateBottleneck: flag,
 };
+const memberFields: Record<string, Field> = {
+  ...perceptronFields,
+  weights: array(Float32Array, 'exact'),
+  logarithm: flag,
+  mean: number(-1e300, 1e300),
+  deviation: number(1e-300, 1e300),
+};
+/** Of one that learns rows. */
+const noClasses: Field = { optional: true, wrong: () => [null, 0, 'x', {}, [], new Uint8Array(0), new Uint8Array(2)] };
 const preparationFields: Record<string, Field> = {
   preparation: object,
   'preparation.inputs': whole(1, 65536),
@@ -98,10 +108,10 @@ const denseFields: Record<string, Field> = {
 /** Every function of the addon that takes an object, and every method of fresh sessions. */
 export function calls(addon: Addon = loadAddon()): Record<string, Call> {
   const trainer = new addon.Trainer(samples.trainerConfig());
-  const autoencoder = new addon.Autoencoder(samples.autoencoderConfig());
+  const perceptron = new addon.Perceptron(samples.perceptronConfig());
   const scorer = new addon.Scorer(samples.scorerConfig());
   const group = new addon.Group(samples.groupConfig());
-  const [weights, codings] = [trainer.weights().length, autoencoder.weights().length];
+  const [weights, codings] = [trainer.weights().length, perceptron.weights().length];
   const views = (): unknown[] => [samples.tokens(), samples.tokens(), samples.tokens()];
   const tokens: Record<string, Field> = { x: array(Float32Array, 'exact'), offsets: array(Int32Array, 'exact') };
   const rows: Record<string, Field> = { x: array(Float32Array, 'some'), index: array(Int32Array, 'some', true) };
@@ -194,18 +204,18 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       },
       run: a => new addon.Trainer(a).dispose(),
     },
-    'new Autoencoder': {
-      good: samples.autoencoderConfig,
-      fields: { precision: text, ...autoencoderFields, ...optimiserFields },
-      run: a => new addon.Autoencoder(a).dispose(),
+    'new Perceptron': {
+      good: samples.perceptronConfig,
+      fields: { precision: text, ...perceptronFields, ...optimiserFields },
+      run: a => new addon.Perceptron(a).dispose(),
     },
     'new Scorer': {
       good: samples.scorerConfig,
       fields: {
         precision: text, encoder: { ...object, optional: true }, ...below('encoder', encoderFields),
         'encoder.weights': array(Float32Array, 'exact'), 'encoder.from': whole(0, 2 ** 20), 'encoder.to': whole(0, 2 ** 20),
-        ...preparationFields, autoencoder: object, ...below('autoencoder', autoencoderFields),
-        'autoencoder.weights': array(Float32Array, 'exact'),
+        ...preparationFields, members: object, 'members.0': object,
+        ...below('members.0', memberFields), ...below('members.1', memberFields),
       },
       run: a => new addon.Scorer(a).dispose(),
     },
@@ -269,21 +279,22 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       fields: { ...tokens, dreps: array(Float32Array, 'exact') },
       run: a => trainer.gradients(a),
     },
-    'autoencoder.setWeights': {
+    'perceptron.setWeights': {
       good: () => ({ weights: new Float32Array(codings) }),
       fields: { weights: array(Float32Array, 'exact') },
-      run: a => autoencoder.setWeights(a),
+      run: a => perceptron.setWeights(a),
     },
-    'autoencoder.step': {
+    'perceptron.step': {
       good: () => ({ x: samples.rows(), index: Int32Array.of(5, 0), rate: 1e-3 }),
-      fields: { ...rows, rate: number(0, 1e6) },
-      run: a => autoencoder.step(a),
+      fields: { ...rows, classes: noClasses, rate: number(0, 1e6) },
+      run: a => perceptron.step(a),
     },
-    'autoencoder.score': {
-      good: () => ({ x: samples.rows(), index: Int32Array.of(1, 1, 2) }), fields: rows, run: a => autoencoder.score(a),
+    'perceptron.score': {
+      good: () => ({ x: samples.rows(), index: Int32Array.of(1, 1, 2) }), fields: rows, run: a => perceptron.score(a),
     },
-    'autoencoder.gradients': {
-      good: () => ({ x: samples.rows(), index: Int32Array.of(3) }), fields: rows, run: a => autoencoder.gradients(a),
+    'perceptron.gradients': {
+      good: () => ({ x: samples.rows(), index: Int32Array.of(3) }), fields: { ...rows, classes: noClasses },
+      run: a => perceptron.gradients(a),
     },
     ...Object.fromEntries(
       (['score', 'scoreNow', 'embed'] as const).map(method => [

@@ -17,7 +17,7 @@ const onCuda = { device: 'cuda', library: cudaLibrary } as const;
 /** Calls that reach a device. */
 function callsOn(place: NativePlace): ReturnType<typeof calls> {
   const all = calls(addonOn(place));
-  const there = /^(augment(Now)?$|contrastiveLoss|new |trainer\.|autoencoder\.|scorer\.)/;
+  const there = /^(augment(Now)?$|contrastiveLoss|new |trainer\.|perceptron\.|scorer\.)/;
   return Object.fromEntries(Object.entries(all).filter(([name]) => there.test(name)));
 }
 
@@ -92,7 +92,7 @@ export const scenarios: Scenarios = {
     const addon: any = loadAddon();
     const made: [string, () => any][] = [
       ['Trainer', () => samples.trainerConfig()],
-      ['Autoencoder', () => samples.autoencoderConfig()],
+      ['Perceptron', () => samples.perceptronConfig()],
       ['Scorer', () => samples.scorerConfig()],
     ];
     for (const [name, config] of made) {
@@ -120,13 +120,13 @@ export const scenarios: Scenarios = {
   'a failure of a device has a code, and leaves the session': async () => {
     const addon: any = loadAddon();
     const trainer = new addon.Trainer({ ...samples.trainerConfig(), ...cuda });
-    const autoencoder = new addon.Autoencoder({ ...samples.autoencoderConfig(), ...cuda });
+    const perceptron = new addon.Perceptron({ ...samples.perceptronConfig(), ...cuda });
     const all = calls();
     for (const [i, code] of codes.entries())
       for (const rate of [11 + i, 21 + i]) {
         assert.equal(await codeOf(() => trainer.step({ ...all['trainer.step'].good(), rate })), code);
         assert.equal(await codeOf(() => trainer.stepOnViews({ ...all['trainer.stepOnViews'].good(), rate })), code);
-        assert.equal(await codeOf(() => autoencoder.step({ ...all['autoencoder.step'].good(), rate })), code);
+        assert.equal(await codeOf(() => perceptron.step({ ...all['perceptron.step'].good(), rate })), code);
         assert.equal(await codeOf(() => addon.augment({ ...all['augment'].good(), ...cuda, seed: rate })), code);
         for (const name of ['contrastiveLoss', 'contrastiveLossNow'])
           assert.equal(await codeOf(() => addon[name]({ ...all[name].good(), ...cuda, temperature: rate })), code);
@@ -177,6 +177,6 @@ export const scenarios: Scenarios = {
       await refused(told(wrong), () => doubles.setWeights({ weights: wrong }));
     const bf16 = new addon.Trainer({ ...samples.trainerConfig({ precision: 'bf16' }), ...cuda });
     assert.ok(bf16.weights() instanceof Float32Array);
-    await refused('bf16', () => new addon.Autoencoder({ ...samples.autoencoderConfig(), precision: 'bf16', ...cuda }));
+    await refused('bf16', () => new addon.Perceptron({ ...samples.perceptronConfig(), precision: 'bf16', ...cuda }));
   },
 };

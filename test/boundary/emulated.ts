@@ -114,7 +114,7 @@ export const scenarios: Scenarios = {
     const addon: any = loadAddon();
     const made: [string, object][] = [
       ['Trainer', samples.trainerConfig()],
-      ['Autoencoder', samples.autoencoderConfig()],
+      ['Perceptron', samples.perceptronConfig()],
       ['Scorer', samples.scorerConfig()],
     ];
     for (const [name, config] of made) {

@@ -22,12 +22,12 @@ test('the event loop turns while the engine works', async () => {
   const events = samples.manyEvents(3000);
   const index = Int32Array.from({ length: 3000 }, (_, i) => i);
   const trainer = new addon.Trainer(samples.trainerConfig({ width: 32, heads: 4, layers: 2, feedForward: 64 }));
-  const autoencoder = new addon.Autoencoder(samples.autoencoderConfig({ widths: Int32Array.of(4, 256, 2, 256, 4) }));
+  const perceptron = new addon.Perceptron(samples.perceptronConfig({ widths: Int32Array.of(4, 256, 2, 256, 4) }));
   const z = new Float32Array(4000 * 16).map((_, i) => Math.sin(i));
   const jobs: [string, () => Promise<unknown>][] = [
     ['step', () => trainer.step({ events, index, seed: 1, epoch: 0, rate: 1e-3, update: true })],
     ['embed', () => trainer.embed({ events })],
-    ['score', () => autoencoder.score({ x: samples.rows(100_000) })],
+    ['score', () => perceptron.score({ x: samples.rows(100_000) })],
     ['scorer', () => new addon.Scorer(samples.scorerConfig()).score({ events: samples.manyEvents(20_000) })],
     ['loss', () => addon.contrastiveLoss({ loss: 'ntxent', z, zPhysical: z, events: 4000, dim: 16, temperature: 0.1 })],
   ];

@@ -1,5 +1,5 @@
 import { loadAddon } from '../../src/addon.js';
-import { autoencoderConfig, preparation, scorerConfig, trainerConfig } from './samples.js';
+import { perceptronConfig, preparation, scorerConfig, trainerConfig } from './samples.js';
 
 const addon = loadAddon();
 
@@ -64,7 +64,7 @@ test('weights of an encoder without head norms, layers, or head', () => {
 });
 
 test('weights of an autoencoder', () => {
-  meet(new addon.Autoencoder(autoencoderConfig({ widths: Int32Array.of(5, 3, 2, 5) })), [
+  meet(new addon.Perceptron(perceptronConfig({ widths: Int32Array.of(5, 3, 2, 5) })), [
     ['layers.0.weight', [3, 5]],
     ['layers.0.bias', [3]],
     ['layers.1.weight', [2, 3]],
@@ -78,12 +78,13 @@ test('arrays are of the precision of their session', async () => {
   for (const [precision, Type] of [['f32', Float32Array], ['f64', Float64Array]] as const) {
     const trainer = new addon.Trainer({ ...config, precision });
     for (const array of [trainer.weights(), trainer.state().m, trainer.state().v]) expect(array).toBeInstanceOf(Type);
-    expect(new addon.Autoencoder(autoencoderConfig({ precision })).weights()).toBeInstanceOf(Type);
+    expect(new addon.Perceptron(perceptronConfig({ precision })).weights()).toBeInstanceOf(Type);
     const x = new Type(4);
     const prepared = await addon.prepare({ preparation: preparation(), x });
     expect(prepared).toBeInstanceOf(Type);
-    const { encoder: _, autoencoder, ...parts } = scorerConfig({ precision, preparation: preparation() });
-    const scorer = new addon.Scorer({ ...parts, autoencoder: { ...autoencoder, weights: Type.from(autoencoder.weights) } });
+    const { encoder: _, members, ...parts } = scorerConfig({ precision, preparation: preparation() });
+    const cast = members.map(member => ({ ...member, weights: Type.from(member.weights) }));
+    const scorer = new addon.Scorer({ ...parts, members: cast });
     for (const scores of [await scorer.score({ x }), scorer.scoreNow({ x })]) expect(scores).toBeInstanceOf(Type);
     const Other = Type === Float32Array ? Float64Array : Float32Array;
     expect(() => trainer.setWeights({ weights: new Other(trainer.weights().length) })).toThrow(TypeError);

@@ -44,7 +44,7 @@ const nothing = (run: () => unknown): Call => ({ good: () => undefined, fields: 
 function otherCalls(addon: Addon): Record<string, Call> {
   const sessions: [string, () => any, string[]][] = [
     ['trainer', () => new addon.Trainer(samples.trainerConfig()), ['layout', 'weights', 'state', 'dispose']],
-    ['autoencoder', () => new addon.Autoencoder(samples.autoencoderConfig()), ['layout', 'weights', 'dispose']],
+    ['perceptron', () => new addon.Perceptron(samples.perceptronConfig()), ['layout', 'weights', 'dispose']],
     ['scorer', () => new addon.Scorer(samples.scorerConfig()), ['dispose']],
     ['group', () => new addon.Group(samples.groupConfig()), ['connect', 'dispose']],
   ];

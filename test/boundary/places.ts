@@ -55,7 +55,7 @@ const mapArrays = (from: any, make: (array: any) => any): any => {
 function recording(): { addon: Addon; made: { dispose(): void }[] } {
   const addon: any = loadAddon();
   const made: { dispose(): void }[] = [];
-  const recorded = ['Trainer', 'Autoencoder', 'Scorer', 'Group'].map(name => [
+  const recorded = ['Trainer', 'Perceptron', 'Scorer', 'Group'].map(name => [
     name,
     class {
       constructor(config: unknown) {

@@ -1,6 +1,6 @@
 import type {
   AttentionArgument,
-  AutoencoderConfig,
+  PerceptronConfig,
   Columns,
   DenseArgument,
   DoubleColumns,
@@ -60,9 +60,9 @@ export function trainerConfig(changes: Partial<TrainerConfig> = {}): TrainerConf
   }; // prettier-ignore
 }
 
-export function autoencoderConfig(changes: Partial<AutoencoderConfig> = {}): AutoencoderConfig {
+export function perceptronConfig(changes: Partial<PerceptronConfig> = {}): PerceptronConfig {
   return {
-    precision: 'f32', widths: Int32Array.of(4, 3, 2, 3, 4), activation: 'relu', activateBottleneck: false,
+    precision: 'f32', learns: 'row', widths: Int32Array.of(4, 3, 2, 3, 4), activation: 'relu', activateBottleneck: false,
     optimiser: { kind: 'adam' },
     ...changes,
   }; // prettier-ignore
@@ -74,14 +74,23 @@ export function preparation(inputs = 4): NativePreparation {
   return { inputs, outputs: 3, mean: column(inputs), matrix: column(3 * inputs) };
 }
 
-/** The encoder of `trainerConfig` read before its head, three numbers of it, an autoencoder on these. */
+/** The encoder of `trainerConfig` read before its head, three numbers of it, an autoencoder and a classifier on these. */
 export function scorerConfig(changes: Partial<NativeScorerConfig> = {}): NativeScorerConfig {
   const { precision, loss: _, temperature: __, optimiser: ___, ...encoder } = trainerConfig();
   return {
     precision,
     encoder: { ...encoder, weights: someWeights(595), from: 0, to: 8 },
     preparation: preparation(8),
-    autoencoder: { widths: Int32Array.of(3, 2, 3), activation: 'elu', activateBottleneck: false, weights: someWeights(17) },
+    members: [
+      {
+        learns: 'row', widths: Int32Array.of(3, 2, 3), activation: 'elu', activateBottleneck: false, weights: someWeights(17),
+        logarithm: true, mean: -0.5, deviation: 0.3,
+      },
+      {
+        learns: 'class', widths: Int32Array.of(3, 2, 1), activation: 'relu', activateBottleneck: false,
+        weights: someWeights(11), logarithm: false, mean: 0.1, deviation: 2,
+      },
+    ],
     ...changes,
   }; // prettier-ignore
 }

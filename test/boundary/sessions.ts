@@ -11,12 +11,12 @@ const trainerMethods = [
   'layout', 'weights', 'setWeights', 'state', 'setState', 'setRecipe', 'step', 'stepOnViews', 'embed', 'reps',
   'gradients', 'dispose',
 ]; // prettier-ignore
-const autoencoderMethods = ['layout', 'weights', 'setWeights', 'step', 'score', 'gradients', 'dispose'];
+const perceptronMethods = ['layout', 'weights', 'setWeights', 'step', 'score', 'gradients', 'dispose'];
 
 const scorerMethods = ['score', 'scoreNow', 'embed', 'dispose'];
 const methodsOf: Record<string, string[]> = {
   Trainer: trainerMethods,
-  Autoencoder: autoencoderMethods,
+  Perceptron: perceptronMethods,
   Scorer: scorerMethods,
 };
 
@@ -43,9 +43,9 @@ const good = (name: string): any => calls()[name]?.good();
 
 export const scenarios: Scenarios = {
   'methods refuse any other this': async () => {
-    const { Trainer, Autoencoder, Scorer } = loadAddon();
+    const { Trainer, Perceptron, Scorer } = loadAddon();
     const trainer = freshTrainer();
-    const autoencoder = new Autoencoder(samples.autoencoderConfig());
+    const perceptron = new Perceptron(samples.perceptronConfig());
     const scorer = new Scorer(samples.scorerConfig());
     const meet = async (type: any, methods: string[], prefix: string, others: unknown[]): Promise<void> => {
       assert.deepEqual(
@@ -64,25 +64,20 @@ export const scenarios: Scenarios = {
     const disguised = (one: object): unknown[] => [
       Object.create(one), new Proxy(one, {}), Object.setPrototypeOf({}, Object.getPrototypeOf(one)), Object.getPrototypeOf(one),
     ]; // prettier-ignore
-    await meet(Trainer, trainerMethods, 'trainer', [...others, ...disguised(trainer), autoencoder, Trainer]);
-    await meet(Autoencoder, autoencoderMethods, 'autoencoder', [
-      ...others,
-      ...disguised(autoencoder),
-      trainer,
-      Autoencoder,
-    ]);
-    await meet(Scorer, scorerMethods, 'scorer', [...others, ...disguised(scorer), trainer, autoencoder, Scorer]);
+    await meet(Trainer, trainerMethods, 'trainer', [...others, ...disguised(trainer), perceptron, Trainer]);
+    await meet(Perceptron, perceptronMethods, 'perceptron', [...others, ...disguised(perceptron), trainer, Perceptron]);
+    await meet(Scorer, scorerMethods, 'scorer', [...others, ...disguised(scorer), trainer, perceptron, Scorer]);
     // a change of prototype does not make one of the other
-    Object.setPrototypeOf(autoencoder, Trainer.prototype);
+    Object.setPrototypeOf(perceptron, Trainer.prototype);
     for (const method of trainerMethods)
-      assert.equal(await outcome(() => (autoencoder as any)[method](good(`trainer.${method}`))), 'error');
+      assert.equal(await outcome(() => (perceptron as any)[method](good(`trainer.${method}`))), 'error');
     assert.equal(await outcome(() => trainer.step(good('trainer.step'))), 'value');
   },
   'classes are made with new, and only so': async () => {
     const addon: any = loadAddon();
     for (const [name, config] of [
       ['Trainer', samples.trainerConfig()],
-      ['Autoencoder', samples.autoencoderConfig()],
+      ['Perceptron', samples.perceptronConfig()],
       ['Scorer', samples.scorerConfig()],
     ] as const) {
       const [method] = methodsOf[name];
@@ -96,7 +91,7 @@ export const scenarios: Scenarios = {
       // new.target may be another: a session of another class, or of none
       class Own extends Type {}
       assert.ok((await new (Own as any)(config)[method](good(`${prefix}.${method}`))).length > 0);
-      for (const target of [Object, Map, addon.Trainer, addon.Autoencoder, addon.Scorer, function () {}]) {
+      for (const target of [Object, Map, addon.Trainer, addon.Perceptron, addon.Scorer, function () {}]) {
         const odd = Reflect.construct(Type, [config], target);
         await outcome(() => Type.prototype[method].call(odd, good(`${prefix}.${method}`)));
         for (const [other, methods] of Object.entries(methodsOf))
@@ -108,13 +103,13 @@ export const scenarios: Scenarios = {
     }
   },
   'nothing works after dispose, which may be called twice': async () => {
-    const { Autoencoder, Scorer } = loadAddon();
+    const { Perceptron, Scorer } = loadAddon();
     const trainer: any = freshTrainer();
-    const autoencoder: any = new Autoencoder(samples.autoencoderConfig());
+    const perceptron: any = new Perceptron(samples.perceptronConfig());
     const scorer: any = new Scorer(samples.scorerConfig());
     for (const [one, methods, prefix] of [
       [trainer, trainerMethods, 'trainer'],
-      [autoencoder, autoencoderMethods, 'autoencoder'],
+      [perceptron, perceptronMethods, 'perceptron'],
       [scorer, scorerMethods, 'scorer'],
     ]) {
       one.dispose();
@@ -131,12 +126,12 @@ export const scenarios: Scenarios = {
     assert.ok(trainer.layout().length > 0);
     await trainer.step(good('trainer.step'));
 
-    const autoencoder: any = new (loadAddon().Autoencoder)(samples.autoencoderConfig());
-    const scores = autoencoder.score({ x: samples.rows(300_000) });
-    for (const method of autoencoderMethods.filter(m => m !== 'dispose'))
-      assert.throws(() => autoencoder[method](good(`autoencoder.${method}`)), isBusy, method);
+    const perceptron: any = new (loadAddon().Perceptron)(samples.perceptronConfig());
+    const scores = perceptron.score({ x: samples.rows(300_000) });
+    for (const method of perceptronMethods.filter(m => m !== 'dispose'))
+      assert.throws(() => perceptron[method](good(`perceptron.${method}`)), isBusy, method);
     assert.equal((await scores).length, 300_000);
-    await autoencoder.step(good('autoencoder.step'));
+    await perceptron.step(good('perceptron.step'));
 
     const scorer: any = new (loadAddon().Scorer)(samples.scorerConfig());
     const job2 = scorer.score({ events: samples.manyEvents(3000) });
@@ -192,7 +187,7 @@ export const scenarios: Scenarios = {
       ['embed', () => ({ events: many }), a => trainer.embed(a)],
       ['augment', () => ({ ...all['augment'].good(), events: many }), a => addon.augment(a)],
       ...[
-        'trainer.gradients', 'trainer.reps', 'autoencoder.gradients', 'autoencoder.score', 'contrastiveLoss', 'prepare',
+        'trainer.gradients', 'trainer.reps', 'perceptron.gradients', 'perceptron.score', 'contrastiveLoss', 'prepare',
         'scorer.score', 'scorer.embed',
       ].map(name => [name, all[name].good, all[name].run] as [string, () => any, (a: any) => unknown]), // prettier-ignore
     ];

@@ -45,15 +45,15 @@ const takeEvents = [
   'scorer.embed',
 ]; // prettier-ignore
 const takeTokens = ['trainer.reps', 'trainer.gradients', 'attention', 'attentionBackward'];
-const takeRows = ['autoencoder.step', 'autoencoder.score', 'autoencoder.gradients', 'prepare'];
+const takeRows = ['perceptron.step', 'perceptron.score', 'perceptron.gradients', 'prepare'];
 
 const byCall: Scenarios = Object.fromEntries(
   [
     'randomWords', 'augment', 'augmentNow', 'augmentWithNumbers', 'peak', 'contrastiveLoss', 'contrastiveLossNow',
-    'attention', 'attentionBackward', 'dense', 'denseBackward', 'adam', 'dropoutKeep', 'new Trainer', 'new Autoencoder',
+    'attention', 'attentionBackward', 'dense', 'denseBackward', 'adam', 'dropoutKeep', 'new Trainer', 'new Perceptron',
     'trainer.setWeights', 'trainer.setState', 'trainer.setRecipe', 'trainer.step', 'trainer.stepOnViews',
-    'trainer.embed', 'trainer.reps', 'trainer.gradients', 'autoencoder.setWeights', 'autoencoder.step',
-    'autoencoder.score', 'autoencoder.gradients', 'new Scorer', 'prepare', 'scorer.score', 'scorer.scoreNow',
+    'trainer.embed', 'trainer.reps', 'trainer.gradients', 'perceptron.setWeights', 'perceptron.step',
+    'perceptron.score', 'perceptron.gradients', 'new Scorer', 'prepare', 'scorer.score', 'scorer.scoreNow',
     'scorer.embed', 'new Group', 'group.gather',
   ].map(name => [`${name}: wrong types, lengths and ranges`, () => meet(calls()[name])]),
 ); // prettier-ignore
@@ -221,7 +221,7 @@ export const scenarios: Scenarios = {
     assert.equal(await outcome(() => all['trainer.setRecipe'].run([anomalies, many(1000), []])), 'value');
   },
   'configurations that cannot be': async () => {
-    const { Trainer, Autoencoder } = loadAddon();
+    const { Trainer, Perceptron } = loadAddon();
     for (const change of [{ width: 9 }, { heads: 3 }, { heads: 16 }, { dropout: 1 }, { loss: 'clr ' }, { features: 9 }])
       await refused(JSON.stringify(change), () => new Trainer(samples.trainerConfig(change as object)));
     for (const widths of [
@@ -233,14 +233,12 @@ export const scenarios: Scenarios = {
       [65537, 1, 65537],
       Array.from({ length: 65 }, () => 2),
     ])
-      await refused(
-        widths.join(),
-        () => new Autoencoder(samples.autoencoderConfig({ widths: Int32Array.from(widths) })),
-      );
+      await refused(widths.join(), () => new Perceptron(samples.perceptronConfig({ widths: Int32Array.from(widths) })));
   },
   'scorers whose parts do not fit': async () => {
     const { Scorer } = loadAddon();
-    const { encoder, preparation, autoencoder } = samples.scorerConfig() as Required<NativeScorerConfig>;
+    const { encoder, preparation, members } = samples.scorerConfig() as Required<NativeScorerConfig>;
+    const [error, ratio] = members;
     const widths = Int32Array.of(4, 2, 4);
     for (const change of [
       { encoder: { ...encoder, from: 1 } },
@@ -252,13 +250,38 @@ export const scenarios: Scenarios = {
       { preparation: { ...preparation, matrix: undefined } },
       { preparation: { ...preparation, inputs: 3 } },
       { preparation: { ...preparation, outputs: 8 } },
-      { autoencoder: { ...autoencoder, widths } },
-      { autoencoder: { ...autoencoder, widths, weights: new Float32Array(22) } },
+      { members: [{ ...error, widths }] },
+      { members: [{ ...error, widths, weights: new Float32Array(22) }, ratio] },
+      { members: [error, { ...ratio, logarithm: true }] },
+      { members: [error, { ...ratio, learns: 'row' as const }] },
+      { members: [{ ...error, learns: 'class' as const }] },
+      { members: [error, { ...ratio, widths: Int32Array.of(3) }] },
+      { members: [] },
+      { members: Array.from({ length: 65 }, () => ratio) },
     ])
       // prettier-ignore
       await refused(JSON.stringify(change), () => new Scorer(samples.scorerConfig(change)));
     // the same numbers of weights, but what is read lies elsewhere
     new Scorer(samples.scorerConfig({ encoder: { ...encoder, from: 10, to: 18 } }));
+  },
+  'a perceptron that learns classes takes one for each row': async () => {
+    const { Perceptron } = loadAddon();
+    const classifier = new Perceptron(samples.perceptronConfig({ learns: 'class', widths: Int32Array.of(4, 3, 1) }));
+    const x = samples.rows(3);
+    const good = { x, classes: Uint8Array.of(0, 1, 1), rate: 0.1 };
+    assert.ok(Math.abs((await classifier.step(good)) - Math.log(2)) < 1e-6); // of weights that are 0
+    assert.equal(
+      (await classifier.gradients({ x, index: Int32Array.of(2), classes: Uint8Array.of(1) })).weights.length,
+      19,
+    );
+    for (const classes of [undefined, ...array(Uint8Array, 'exact').wrong(good.classes), Uint8Array.of(0, 1, 2)])
+      for (const method of ['step', 'gradients'] as const)
+        await refused(told(classes), () => classifier[method]({ ...good, classes: classes as Uint8Array }));
+    for (const widths of [[4], [4, 2], [4, 3, 4], [4, 0, 1]])
+      await refused(
+        widths.join(),
+        () => new Perceptron(samples.perceptronConfig({ learns: 'class', widths: Int32Array.from(widths) })),
+      );
   },
   'a scorer without an encoder takes rows, and no events': async () => {
     const { encoder: _, ...config } = samples.scorerConfig({ preparation: samples.preparation(4) });
@@ -288,13 +311,13 @@ export const scenarios: Scenarios = {
     assert.equal(scorer.scoreNow({ events, index: new Int32Array(0) }).length, 0);
   },
   'models too large for any memory': async () => {
-    const { Trainer, Autoencoder } = loadAddon();
+    const { Trainer, Perceptron } = loadAddon();
     const huge = { width: 4096, feedForward: 4096, output: 4096, layers: 64 };
     for (const precision of ['f32', 'f64'] as const) {
       await refused('a trainer', () => new Trainer(samples.trainerConfig({ ...huge, precision })));
       for (const length of [3, 64]) {
         const widths = new Int32Array(length).fill(65536);
-        await refused('an autoencoder', () => new Autoencoder(samples.autoencoderConfig({ widths, precision })));
+        await refused('a perceptron', () => new Perceptron(samples.perceptronConfig({ widths, precision })));
       }
     }
   },
@@ -336,7 +359,7 @@ export const scenarios: Scenarios = {
       ['trainer.reps', 'x'],
       ['trainer.gradients', 'x'],
       ['trainer.gradients', 'dreps'],
-      ['autoencoder.score', 'x'],
+      ['perceptron.score', 'x'],
       ['prepare', 'x'],
       ['contrastiveLoss', 'z'],
       ['contrastiveLossNow', 'z'],

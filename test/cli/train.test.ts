@@ -5,7 +5,7 @@ import { listOptions } from '../../src/config/parse.js';
 import type { CommandName } from '../../src/config/schema.js';
 import { domainSchema } from '../../src/events/domain.js';
 import { loadEncoder } from '../../src/model/encoder-file.js';
-import { loadDetector } from '../../src/score/detector.js';
+import { loadDetector } from '../../src/score/detector-file.js';
 import { temporaryFolder } from '../read/craft.js';
 import { cli, sample, smallTraining } from '../support/cli.js';
 import { anomalyclr } from './in-process.js';

@@ -4,9 +4,10 @@ import { parseRecipe, presets } from '../../src/config/recipe.js';
 import { openEngine, type ContrastiveModel, type Engine } from '../../src/engine/index.js';
 import { range, take, type EventBatch } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
 import { readAll } from '../../src/read/index.js';
-import { autoencoderConfig, detectorConfig, type DetectorWeights } from '../../src/score/detector.js';
+import { detectorConfig, perceptronConfig, type DetectorWeights } from '../../src/score/detector.js';
+import { pick } from '../../src/train/rows.js';
 import { fitPreparation, type Preparation } from '../../src/score/prepare.js';
 import { columnsOf, rowLength, selectColumns } from '../../src/score/representation.js';
 import { sample } from '../support/cli.js';
@@ -218,18 +219,31 @@ describeOnCuda('CUDA', () => {
   });
 
   /** An encoder read at `representation` with a detector on it, on either engine. */
-  async function scorers(representation: 'pool' | 'head1' | 'last', kind: Preparation['kind'], precision: Precision) {
+  async function scorers(
+    representation: 'pool' | 'head1' | 'last',
+    kind: Preparation['kind'],
+    precision: Precision,
+    combined = false,
+  ) {
     const trainer = model(cpu, 'f64');
     const span = columnsOf(representation, config);
     const rows = selectColumns(await trainer.embed(events), rowLength(config), span);
     const preparation = fitPreparation(kind, rows, rows.length / events.count);
     const n = preparation.outputs;
     const widths = [n, 9, 4, 9, n];
+    const weightsOf = (sizes: number[]) => initialWeights(perceptronLayout(sizes), 5, 'f64');
+    const shape = { kind: 'autoencoder', widths, activation: 'elu' } as const;
+    const autoencoder = { ...shape, weights: weightsOf(widths) };
+    const ratio = { ...shape, kind: 'ratio', widths: [n, 5, 1], weights: weightsOf([n, 5, 1]) } as const;
+    // of the first the device gives scores, of others representations
     const detector: DetectorWeights = {
       preparation,
-      widths,
-      activation: 'elu',
-      weights: initialWeights(autoencoderLayout(widths), 5, 'f64'),
+      members: combined
+        ? [
+            { ...autoencoder, standard: { mean: -1, deviation: 0.5 } },
+            { ...ratio, standard: { mean: 0.2, deviation: 2 } },
+          ]
+        : [autoencoder],
     };
     const scorerOf = (engine: Engine, at: Precision) => {
       const weights = at === 'f64' ? trainer.weights() : Float32Array.from(trainer.weights());
@@ -245,38 +259,47 @@ describeOnCuda('CUDA', () => {
     ['head1', 'standardise', 'f32'],
     ['last', 'whiten', 'f64'],
     ['last', 'none', 'bf16'],
-  ] as const)('scores at %s, %s, %s are those of the CPU', async (representation, kind, precision) => {
-    const { ours, theirs } = await scorers(representation, kind, precision);
-    const allowed = tolerances[precision][0];
-    const some = range(events, 0, 100);
-    const want = await theirs.score(some);
-    const got = await ours.score(some);
-    expect(worst(got, want)).toBeLessThan(precision === 'bf16' ? 5e-2 : allowed);
-    expect(worst(await ours.embed(some), await theirs.embed(some))).toBeLessThan(allowed);
-    // an event scores alike in any company
-    expect(worst(ours.scoreNow(take(some, [3, 40, 0])), [got[3], got[40], got[0]])).toBeLessThan(allowed);
-    const empty = { ...some, offsets: new Int32Array(3), count: 2 };
-    expect(worst(await ours.score(empty), await theirs.score(empty))).toBeLessThan(
-      precision === 'bf16' ? 5e-2 : allowed,
-    );
-    expect(await ours.score(take(some, []))).toHaveLength(0);
-    expect(() => ours.scoreNow(range(events, 0, 65))).toThrow(/at most 64 events/);
-  });
+    ['pool', 'standardise', 'f32', true],
+  ] as const)(
+    'scores at %s, %s, %s are those of the CPU',
+    async (representation, kind, precision, combined?: boolean) => {
+      const { ours, theirs } = await scorers(representation, kind, precision, combined);
+      const allowed = tolerances[precision][0];
+      const some = range(events, 0, 100);
+      const want = await theirs.score(some);
+      const got = await ours.score(some);
+      expect(worst(got, want)).toBeLessThan(precision === 'bf16' ? 5e-2 : allowed);
+      expect(worst(await ours.embed(some), await theirs.embed(some))).toBeLessThan(allowed);
+      // an event scores alike in any company
+      expect(worst(ours.scoreNow(take(some, [3, 40, 0])), [got[3], got[40], got[0]])).toBeLessThan(allowed);
+      const empty = { ...some, offsets: new Int32Array(3), count: 2 };
+      expect(worst(await ours.score(empty), await theirs.score(empty))).toBeLessThan(
+        precision === 'bf16' ? 5e-2 : allowed,
+      );
+      expect(await ours.score(take(some, []))).toHaveLength(0);
+      expect(() => ours.scoreNow(range(events, 0, 65))).toThrow(/at most 64 events/);
+    },
+  );
 
   test.each(['f32', 'f64'] as const)(
     'an autoencoder trains and a detector scores as on the CPU, %s',
     async precision => {
       const { detector, rows } = await scorers('pool', 'standardise', precision);
       const cast = (x: Floats, at: Precision): Floats => (at === 'f64' ? x : Float32Array.from(x));
-      const index = Int32Array.from({ length: 40 }, (_, i) => 2 * i);
+      const [member] = detector.members;
+      const some = pick(
+        rows,
+        detector.preparation.inputs,
+        Int32Array.from({ length: 40 }, (_, i) => 2 * i),
+      );
       const [ours, theirs] = ([[cuda, precision], [cpu, 'f64']] as const).map(([engine, at]) => {
-      const one = kept(engine.autoencoder(autoencoderConfig(detector, at)));
-      one.setWeights(cast(detector.weights, at));
+      const one = kept(engine.perceptron(perceptronConfig(member, at)));
+      one.setWeights(cast(member.weights, at));
       return one;
     }); // prettier-ignore
       const [near, later] = tolerances[precision];
       for (let step = 0; step < 5; step++) {
-        const [got, want] = [await ours.step(cast(rows, precision), index, 1e-2), await theirs.step(rows, index, 1e-2)];
+        const [got, want] = [await ours.step(cast(some, precision), 1e-2), await theirs.step(some, 1e-2)];
         expect(Math.abs(got / want - 1)).toBeLessThan(step === 0 ? near : later);
       }
       // Adam turns rounding of gradients near 0 into full steps

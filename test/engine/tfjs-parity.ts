@@ -6,10 +6,10 @@ import type { Surroundings } from '../../src/engine/tfjs/trainer.js';
 import type { EventBatch } from '../../src/events/event-batch.js';
 import { range } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
 import tf from '../../src/ops/tf.js';
 import { readAll } from '../../src/read/index.js';
-import { detectorConfig } from '../../src/score/detector.js';
+import { detectorConfig, type DetectorMember } from '../../src/score/detector.js';
 import { fitPreparation } from '../../src/score/prepare.js';
 import { worst } from '../support/golden.js';
 import { drawnJets } from '../support/jets.js';
@@ -111,13 +111,21 @@ export function parityTests(on: Surroundings): void {
       for (const model of [ours, theirs, whole]) model.dispose();
     });
 
-    test('scores are the native ones: many events, few at once, none without objects left out', async () => {
+    test.each([
+      ['an autoencoder', undefined],
+      ['an autoencoder and a ratio', { mean: 0.3, deviation: 0.7 }],
+    ] as const)('scores of %s are the native ones: many events, few at once, empty ones too', async (_, standard) => {
       const trainer = open(native);
       const rows = (await trainer.embed(events)).filter((_, i) => i % 96 < 32); // pooled
       const preparation = fitPreparation('whiten', rows, 32);
-      const widths = [preparation.outputs, 12, 5, 12, preparation.outputs];
-      const weights = initialWeights(autoencoderLayout(widths), 1, 'f32');
-      const detector = detectorConfig({ preparation, widths, activation: 'elu', weights }, 'f32');
+      const member = (kind: DetectorMember['kind'], ...widths: number[]): DetectorMember => {
+        const weights = initialWeights(perceptronLayout(widths), 1, 'f32');
+        return { kind, widths, activation: 'elu', weights, ...(standard ? { standard } : {}) };
+      };
+      const n = preparation.outputs;
+      const error = member('autoencoder', n, 12, 5, 12, n);
+      const members = standard ? [error, member('ratio', n, 9, 1)] : [error];
+      const detector = detectorConfig({ preparation, members }, 'f32');
       const encoder = { ...config, weights: trainer.weights(), from: 0, to: 32 };
       const [ours, theirs] = [engines[kernels], native].map(engine => engine.scorer({ ...detector, encoder }));
       const some = range(events, 0, 64);
@@ -140,8 +148,9 @@ export function parityTests(on: Surroundings): void {
       const small = { width: 4, feedForward: 4, output: 4, heads: 1, layers: 1, headLayers: 1, dropout: 0.1 };
       const before = tf.memory().numTensors;
       const model = open(engines[kernels], small);
-      const auto = engines[kernels].autoencoder({
+      const auto = engines[kernels].perceptron({
         precision: 'f32',
+        learns: 'row',
         widths: Int32Array.of(4, 2, 4),
         activation: 'elu',
         activateBottleneck: false,
@@ -153,7 +162,7 @@ export function parityTests(on: Surroundings): void {
       for (let step = 0; step < 1000; step++) {
         await model.step({ events, index, seed: 1, epoch: step, rate: 1e-3 });
         if (step % 10 === 0) {
-          await auto.step(rows, index, 1e-3);
+          await auto.step(rows, 1e-3);
           await auto.score(rows);
           await model.embed(events, index);
         }

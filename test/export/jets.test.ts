@@ -10,8 +10,8 @@ import { Kind } from '../../src/events/objects.js';
 import { drawEvents } from '../../src/export/draw-events.js';
 import { buildModel, type ModelParts } from '../../src/export/model.js';
 import { initialWeights } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../src/model/layout.js';
-import { detectorConfig } from '../../src/score/detector.js';
+import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
+import { detectorConfig, type DetectorWeights } from '../../src/score/detector.js';
 import { fitPreparation } from '../../src/score/prepare.js';
 import { toyJet } from '../../tools/toy-jets.js';
 import { needsRuntime } from '../support/bundle.js';
@@ -40,11 +40,10 @@ needsRuntime.each(['packed', 'padded'] as const)(
     const weights = initialWeights(encoderLayout(encoder), 3, 'f64');
     const { width } = encoder;
     const widths = [width, 4, width];
-    const detector = {
+    const weightsOfDetector = initialWeights(perceptronLayout(widths), 5, 'f64');
+    const detector: DetectorWeights = {
       preparation: fitPreparation('none', new Float64Array(width), width),
-      widths,
-      activation: 'elu' as const,
-      weights: initialWeights(autoencoderLayout(widths), 5, 'f64'),
+      members: [{ kind: 'autoencoder', widths, activation: 'elu', weights: weightsOfDetector }],
     };
     const parts: ModelParts = { encoder: { config: encoder, weights }, columns: [0, width], detector, domain };
     const engine = await openEngine({ engine: 'native', threads: 1 });

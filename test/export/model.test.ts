@@ -16,9 +16,9 @@ import { Kind } from '../../src/events/objects.js';
 import { buildModel, type ModelParts } from '../../src/export/model.js';
 import { activationRanges } from '../../src/export/quantise.js';
 import { initialWeights } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
 import { readAll } from '../../src/read/index.js';
-import { detectorConfig, type DetectorWeights } from '../../src/score/detector.js';
+import { detectorConfig, type DetectorMember, type DetectorWeights } from '../../src/score/detector.js';
 import { fitPreparation, type PreparationKind } from '../../src/score/prepare.js';
 import { columnsOf, rowLength, type RepresentationName } from '../../src/score/representation.js';
 import { sample } from '../support/cli.js';
@@ -48,14 +48,22 @@ async function make(
   encoder: EncoderConfig = small,
   representation: RepresentationName = 'pool',
   kind: PreparationKind = 'standardise',
-  activation: DetectorWeights['activation'] = 'elu',
+  activation: DetectorMember['activation'] = 'elu',
+  kinds: readonly DetectorMember['kind'][] = [],
 ) {
   const [from, to] = columnsOf(representation, encoder);
   const weights = initialWeights(encoderLayout(encoder), 3, 'f64');
   const scorerWith = (preparation: DetectorWeights['preparation']) => {
     const n = preparation.outputs;
-    const widths = [n, 9, 4, 9, n];
-    const detector = { preparation, widths, activation, weights: initialWeights(autoencoderLayout(widths), 5, 'f64') };
+    const member = (memberOf: DetectorMember['kind'], widths: number[]): DetectorMember => {
+      const weightsOfIt = initialWeights(perceptronLayout(widths), 5, 'f64');
+      return { kind: memberOf, widths, activation, weights: weightsOfIt };
+    };
+    const standard = { mean: 0.3, deviation: 0.7 };
+    const error = member('autoencoder', [n, 9, 4, 9, n]);
+    const named = { autoencoder: error, ratio: member('ratio', [n, 6, 5, 1]) };
+    const members = kinds.length === 0 ? [error] : kinds.map(one => ({ ...named[one], standard }));
+    const detector: DetectorWeights = { preparation, members };
     const native = engine.scorer({ ...detectorConfig(detector, 'f64'), encoder: { ...encoder, weights, from, to } });
     return { detector, native };
   };
@@ -102,7 +110,16 @@ async function runEvents(session: OnnxSession, batch: EventBatch) {
 }
 
 describe.each(layouts)('%s', layout => {
-  needs.each<[string, EncoderConfig, RepresentationName, PreparationKind, DetectorWeights['activation']]>([
+  needs.each<
+    [
+      string,
+      EncoderConfig,
+      RepresentationName,
+      PreparationKind,
+      DetectorMember['activation'],
+      DetectorMember['kind'][]?,
+    ]
+  >([
     ['8 features, last layer of a head with norms', small, 'last', 'standardise', 'elu'],
     ['7 features, pooled', { ...small, features: 7, headNorm: false }, 'pool', 'whiten', 'relu'],
     [

@@ -1,5 +1,5 @@
 import { initialWeights, zeros } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout, sizeOf } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout, sizeOf } from '../../src/model/layout.js';
 
 const layout = encoderLayout({
   features: 7,
@@ -74,7 +74,7 @@ test.each([
 });
 
 test('an autoencoder starts the same way', () => {
-  const start = initialWeights(autoencoderLayout([9, 4, 9]), 1, 'f32');
+  const start = initialWeights(perceptronLayout([9, 4, 9]), 1, 'f32');
   expect(start.every(w => w !== 0)).toBe(true);
   expect(Math.max(...start.subarray(0, 40))).toBeLessThan(1 / 3);
   expect(Math.max(...start.subarray(40).map(Math.abs))).toBeGreaterThan(1 / 3); // bound 1/2

@@ -1,5 +1,5 @@
 import { loadAddon, type EncoderConfig } from '../../src/addon.js';
-import { autoencoderLayout, encoderLayout, sizeOf, weightCount } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout, sizeOf, weightCount } from '../../src/model/layout.js';
 import { trainerDefaults } from '../support/encoder.js';
 
 const addon = loadAddon();
@@ -36,15 +36,16 @@ test.each<[string, Partial<EncoderConfig>]>([
 test.each([[[57, 32, 16, 8, 16, 32, 57]], [[5, 2, 5]], [[3, 7, 1, 7, 3]]])(
   "autoencoder %j: the addon's names, shapes and places",
   widths => {
-    const model = new addon.Autoencoder({
+    const model = new addon.Perceptron({
       precision: 'f64',
+      learns: 'row',
       widths: Int32Array.from(widths),
       activation: 'elu',
       activateBottleneck: false,
       optimiser: { kind: 'adam' },
     });
-    expect(autoencoderLayout(widths)).toEqual(model.layout());
-    expect(weightCount(autoencoderLayout(widths))).toBe(model.weights().length);
+    expect(perceptronLayout(widths)).toEqual(model.layout());
+    expect(weightCount(perceptronLayout(widths))).toBe(model.weights().length);
     model.dispose();
   },
 );

@@ -123,17 +123,21 @@ TEST(an_outcome_becomes_a_status) {
 TEST(sessions_that_a_device_does_not_make_are_errors) {
   ScorerConfig scorer;
   scorer.preparation = {3, 3, {0, 0, 0}, {}};
-  scorer.autoencoder.widths = {3, 2, 3};
-  const std::vector<float> weights(Autoencoder<float>(scorer.autoencoder).weight_count());
+  const PerceptronConfig network{{3, 2, 3}};
+  scorer.members = {{network}};
+  const std::vector<std::vector<float>> weights{std::vector<float>(Perceptron<float>(network).weight_count())};
+  ScorerConfig combined = scorer;
+  combined.members[0].logarithm = true;
   for (int code = 0; code <= 6; ++code) {
     const device::Place place = good(10 + code);
     const Code want = code == 0 ? Code::kFailed : device::status_of({static_cast<device::Code>(code), {}}).code();
     std::unique_ptr<DeviceTrainer<float>> trainer;
     CHECK(DeviceTrainer<float>::make(place, small_trainer(), {}, trainer).code() == want && !trainer);
     std::unique_ptr<DeviceAutoencoder<float>> autoencoder;
-    CHECK(DeviceAutoencoder<float>::make(place, scorer.autoencoder, {}, autoencoder).code() == want && !autoencoder);
+    CHECK(DeviceAutoencoder<float>::make(place, network, {}, autoencoder).code() == want && !autoencoder);
     std::unique_ptr<DeviceScorer<float>> scored;
-    CHECK(DeviceScorer<float>::make(place, scorer, {}, weights, scored).code() == want && !scored);
+    for (const ScorerConfig& config : {scorer, combined})
+      CHECK(DeviceScorer<float>::make(place, config, {}, weights, scored).code() == want && !scored);
   }
   std::unique_ptr<DeviceTrainer<float>> trainer;
   CHECK(DeviceTrainer<float>::make(good(), small_trainer(), {1, 2, ""}, trainer).code() == Code::kInvalidArgument);
@@ -266,8 +270,8 @@ TEST(an_encoders_shape_has_its_places) {
 }
 
 TEST(an_autoencoders_shape_knows_its_activations) {
-  AutoencoderConfig config{{6, 4, 2, 4, 6}, Activation::kElu, false};
-  const Autoencoder<float> model(config);
+  const PerceptronConfig config{{6, 4, 2, 4, 6}, Activation::kElu, false};
+  const Perceptron<float> model(config);
   const device::AutoencoderShape shape(model, config.activation);
   const device::AutoencoderConfig plain = shape.plain(3, device::Precision::kF32, {});
   CHECK(plain.device == 3 && plain.layers == 4 && plain.features == 6 && plain.weights == model.weight_count());

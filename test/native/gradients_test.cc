@@ -1,8 +1,8 @@
 // Every backward against finite differences, on ragged batches with empty events.
 #include "differences.h"
-#include "model/autoencoder.h"
 #include "model/contrast.h"
 #include "model/encoder.h"
+#include "model/perceptron.h"
 
 namespace aclr {
 namespace {
@@ -214,12 +214,12 @@ TEST(autoencoder) {
     for (const bool bottleneck : {false, true})
       for (const std::vector<int>& widths : {std::vector<int>{5, 3, 5}, {7, 9, 2, 4, 7}, {33, 20, 6, 20, 33}, {1, 1, 1, 1}})
         for (const int rows : {1, 6, 129, 700}) {
-          Autoencoder<double> model({widths, activation, bottleneck});
+          Perceptron<double> model({widths, activation, bottleneck});
           auto weights = random_weights<double>(random, model.layout());
           const auto x = random.normals<double>(std::size_t(rows) * widths[0]);
           model.pack(weights.data(), true);
           const double* gradient = nullptr;
-          const double got = model.loss(pool, weights.data(), x.data(), rows, &gradient);
+          const double got = model.loss(pool, weights.data(), x.data(), nullptr, rows, &gradient);
           const std::vector<double> dweights(gradient, gradient + weights.size());
           const auto value = [&] {  // by the scores, which share no sum with the loss
             model.pack(weights.data(), false);
@@ -237,6 +237,53 @@ TEST(autoencoder) {
             }
         }
   differences.report();
+}
+
+TEST(classifier) {
+  Random random(15);
+  Differences differences;
+  ThreadPool pool(3);
+  for (const Activation activation : {Activation::kRelu, Activation::kLeakyRelu, Activation::kElu})
+    for (const std::vector<int>& widths : {std::vector<int>{5, 1}, {7, 9, 2, 1}, {33, 20, 6, 1}})
+      for (const int rows : {1, 6, 129, 700}) {
+        Perceptron<double> model({widths, activation, false, Learns::kClass});
+        auto weights = random_weights<double>(random, model.layout());
+        const auto x = random.normals<double>(std::size_t(rows) * widths[0], rows == 6 ? 30 : 1);  // far into either class
+        std::vector<std::uint8_t> y(rows);
+        for (std::uint8_t& c : y) c = static_cast<std::uint8_t>(random.integer(0, 1));
+        model.pack(weights.data(), true);
+        const double* gradient = nullptr;
+        const double got = model.loss(pool, weights.data(), x.data(), y.data(), rows, &gradient);
+        const std::vector<double> dweights(gradient, gradient + weights.size());
+        const auto value = [&] {  // -log p(y | x), by the scores
+          model.pack(weights.data(), false);
+          std::vector<double> z(rows);
+          model.score(pool, weights.data(), x.data(), rows, z.data());
+          double sum = 0;
+          for (int r = 0; r < rows; ++r) sum += std::log(1 + std::exp(y[r] ? -z[r] : z[r]));
+          return sum / rows;
+        };
+        CHECK_NEAR(got, value(), 1e-12 * (1 + got));
+        for (const WeightInfo& w : model.layout())
+          for (int k = 0; k < 2; ++k) {
+            const std::size_t at = w.offset + static_cast<std::size_t>(random.integer(0, static_cast<int>(w.count) - 1));
+            differences.meet(dweights[at], &weights[at], value, w.name + " rows " + std::to_string(rows));
+          }
+      }
+  differences.report();
+}
+
+TEST(log_odds_far_out_stay_finite) {
+  ThreadPool pool(1);
+  Perceptron<float> model({{1, 1}, Activation::kElu, false, Learns::kClass});
+  const std::vector<float> weights{1, 0}, x{1e30f, -1e30f, 1e30f, -1e30f};
+  const std::vector<std::uint8_t> y{1, 0, 0, 1};
+  model.pack(weights.data(), true);
+  const float* gradient = nullptr;
+  CHECK(model.loss(pool, weights.data(), x.data(), y.data(), 2, &gradient) == 0);
+  CHECK(gradient[0] == 0 && gradient[1] == 0);
+  CHECK_NEAR(model.loss(pool, weights.data(), x.data() + 2, y.data() + 2, 2, &gradient), 1e30, 1e24);
+  CHECK_NEAR(gradient[0], 1e30, 1e24);
 }
 
 TEST(layer_norm) {

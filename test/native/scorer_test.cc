@@ -1,4 +1,5 @@
-// The scorer against encoder, preparation and autoencoder done one after the other, the preparation in plain double.
+// The scorer against encoder, preparation and networks done one after the other, the preparation and the sum of the members
+// in plain double.
 #include "model/scorer.h"
 #include "support.h"
 
@@ -7,7 +8,8 @@ namespace {
 
 struct Model {
   ScorerConfig config;
-  std::vector<double> encoder, autoencoder;
+  std::vector<double> encoder;
+  std::vector<std::vector<double>> members;
 };
 
 EncoderConfig encoder_config(bool head_norm, Mask mask) {
@@ -33,23 +35,35 @@ PreparationConfig preparation_config(Random& random, int inputs, int outputs, bo
   return config;
 }
 
+// The members of a detector: an autoencoder as it is, or with a classifier on one scale, or that alone.
+enum class Detector { kPlain, kBoth, kRatio };
+
+std::vector<MemberConfig> members(Detector detector, int outputs, Activation activation) {
+  const MemberConfig error{{{outputs, 7, 3, 7, outputs}, activation, false}, true, -0.7, 0.4};
+  const MemberConfig ratio{{{outputs, 6, 5, 1}, activation, false, Learns::kClass}, false, 0.3, 1.7};
+  if (detector == Detector::kPlain) return {{error.network}};
+  return detector == Detector::kBoth ? std::vector{error, ratio} : std::vector{ratio};
+}
+
 // Reads the columns [from, to), those of one or more representations.
 Model model(Random& random, int from, int to, bool matrix, Activation activation, bool head_norm = false,
-            Mask mask = Mask::kHard) {
+            Mask mask = Mask::kHard, Detector detector = Detector::kPlain) {
   Model out;
   const int inputs = to - from, outputs = matrix ? inputs - 1 : inputs;
   out.config = {encoder_config(head_norm, mask), Products::kExact, from, to, preparation_config(random, inputs, outputs, matrix),
-                {{outputs, 7, 3, 7, outputs}, activation, false}};
+                members(detector, outputs, activation)};
   CHECK(out.config.check().ok());
   out.encoder = random_weights<double>(random, Encoder<double>(*out.config.encoder).layout());
-  out.autoencoder = random_weights<double>(random, Autoencoder<double>(out.config.autoencoder).layout());
+  for (const MemberConfig& member : out.config.members)
+    out.members.push_back(random_weights<double>(random, Perceptron<double>(member.network).layout()));
   return out;
 }
 
 template <class T>
 Scorer<T> scorer(const Model& from) {
-  return {from.config, std::vector<T>(from.encoder.begin(), from.encoder.end()),
-          std::vector<T>(from.autoencoder.begin(), from.autoencoder.end())};
+  std::vector<std::vector<T>> members;
+  for (const auto& weights : from.members) members.emplace_back(weights.begin(), weights.end());
+  return {from.config, std::vector<T>(from.encoder.begin(), from.encoder.end()), members};
 }
 
 template <class T>
@@ -110,11 +124,16 @@ std::vector<double> representations(const Model& model, const EventColumns<doubl
 
 std::vector<double> plain_scores(const Model& model, const std::vector<double>& rows) {
   ThreadPool pool(1);
-  Autoencoder<double> autoencoder(model.config.autoencoder);
-  autoencoder.pack(model.autoencoder.data(), false);
   const std::vector<double> y = prepared(model.config.preparation, rows);
-  std::vector<double> out(rows.size() / model.config.preparation.inputs);
-  autoencoder.score(pool, model.autoencoder.data(), y.data(), static_cast<int>(out.size()), out.data());
+  std::vector<double> out(rows.size() / model.config.preparation.inputs), f(out.size());
+  for (std::size_t m = 0; m < model.members.size(); ++m) {
+    const MemberConfig& member = model.config.members[m];
+    Perceptron<double> network(member.network);
+    network.pack(model.members[m].data(), false);
+    network.score(pool, model.members[m].data(), y.data(), static_cast<int>(out.size()), f.data());
+    for (std::size_t i = 0; i < f.size(); ++i)
+      out[i] += ((member.logarithm ? std::log(f[i]) : f[i]) - member.mean) / member.deviation;
+  }
   return out;
 }
 
@@ -147,8 +166,9 @@ TEST(scores_are_those_of_the_steps_one_by_one) {
   for (const auto& [from, to] : {std::pair{0, 24}, {24, 34}, {34, 44}, {44, 54}, {3, 20}, {20, 40}, {0, 54}})
     for (const bool matrix : {false, true})
       for (const int count : {0, 1, 96, 97, 500}) {
+        const Detector detector = count == 1 || count == 500 ? Detector::kBoth : count == 97 ? Detector::kRatio : Detector::kPlain;
         const Model one = model(random, from, to, matrix, matrix ? Activation::kElu : Activation::kLeakyRelu, count % 2 == 1,
-                                count == 96 ? Mask::kContinuous : Mask::kHard);
+                                count == 96 ? Mask::kContinuous : Mask::kHard, detector);
         const EventColumns<double> events = sample(random, count);
         const std::vector<double> rows = representations(one, events), want = plain_scores(one, rows);
         Scorer<double> wide = scorer<double>(one);
@@ -162,9 +182,9 @@ TEST(scores_are_those_of_the_steps_one_by_one) {
 }
 
 template <class T>
-void same_in_every_company() {
+void same_in_every_company(Detector detector) {
   Random random(2);
-  const Model one = model(random, 0, 24, true, Activation::kElu);
+  const Model one = model(random, 0, 24, true, Activation::kElu, false, Mask::kHard, detector);
   Scorer<T> made = scorer<T>(one);
   const EventColumns<T> events = cast<T>(sample(random, 1000));
   const std::vector<T> want = scores(made, nullptr, events);
@@ -179,8 +199,10 @@ void same_in_every_company() {
 }
 
 TEST(a_score_does_not_depend_on_batch_or_threads) {
-  same_in_every_company<float>();
-  same_in_every_company<double>();
+  for (const Detector detector : {Detector::kPlain, Detector::kBoth}) {
+    same_in_every_company<float>(detector);
+    same_in_every_company<double>(detector);
+  }
 }
 
 TEST(rows_without_an_encoder) {
@@ -204,6 +226,23 @@ TEST(rows_without_an_encoder) {
       narrow.score_rows(&pool, std::vector<float>(x.begin(), x.end()).data(), rows, single.data());
       meet(single, want, 1e-5);
     }
+}
+
+// The sum runs in double, in which a lone member that is taken as it is stays what it is.
+TEST(a_plain_member_is_its_score_to_the_bit) {
+  Random random(6);
+  Model one = model(random, 0, 24, true, Activation::kElu);
+  one.config.encoder.reset();
+  const auto x = random.normals<float>(200 * 24);
+  std::vector<float> got(200), prepared(200 * 23), want(200);
+  scorer<float>(one).score_rows(nullptr, x.data(), 200, got.data());
+  ThreadPool pool(1);
+  Preparation<float>(one.config.preparation).apply(pool, x.data(), 200, prepared.data());
+  Perceptron<float> network(one.config.members[0].network);
+  const std::vector<float> weights(one.members[0].begin(), one.members[0].end());
+  network.pack(weights.data(), false);
+  network.score(pool, weights.data(), prepared.data(), 200, want.data());
+  CHECK(got == want);
 }
 
 TEST(a_preparation_keeps_digits_far_from_zero) {
@@ -246,7 +285,13 @@ TEST(parts_that_do_not_fit_are_refused) {
   refused([](ScorerConfig& c) { c.preparation.matrix.pop_back(); });
   refused([](ScorerConfig& c) { c.preparation.matrix.clear(); });
   refused([](ScorerConfig& c) { c.preparation.outputs = 22; });
-  refused([](ScorerConfig& c) { c.autoencoder.widths = {22, 3, 22}; });
+  refused([](ScorerConfig& c) { c.members[0].network.widths = {22, 3, 22}; });
+  refused([](ScorerConfig& c) { c.members[0].network.learns = Learns::kClass; });
+  refused([](ScorerConfig& c) { c.members[0].deviation = 0; });
+  refused([](ScorerConfig& c) { c.members[0].mean = NAN; });
+  refused([](ScorerConfig& c) { c.members.clear(); });
+  refused([](ScorerConfig& c) { c.members.resize(65, c.members[0]); });
+  refused([](ScorerConfig& c) { c.members.push_back({{{23, 4, 1}, Activation::kElu, false, Learns::kClass}, true}); });
 }
 
 }  // namespace aclr

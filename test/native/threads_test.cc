@@ -215,14 +215,16 @@ TEST(one_scorer_per_thread_patient_and_not) {
   config.encoder = trainer_config().encoder;
   config.to = 8;
   config.preparation = {8, 8, std::vector<double>(8, 0), {}};
-  config.autoencoder = {{8, 3, 8}, Activation::kElu, false};
+  config.members = {{{{8, 3, 8}, Activation::kElu, false}, true}, {{{8, 3, 1}, Activation::kElu, false, Learns::kClass}}};
   CHECK(config.check().ok());
   Random random(4);
   const auto encoder = random_weights<float>(random, Encoder<float>(*config.encoder).layout());
-  const auto autoencoder = random_weights<float>(random, Autoencoder<float>(config.autoencoder).layout());
+  std::vector<std::vector<float>> members;
+  for (const MemberConfig& member : config.members)
+    members.push_back(random_weights<float>(random, Perceptron<float>(member.network).layout()));
   const EventColumns<float> events = random_events<float>(random, 600);
   const auto scores = [&](ThreadPool* on) {
-    Scorer<float> scorer(config, encoder, autoencoder);
+    Scorer<float> scorer(config, encoder, members);
     std::vector<float> out(events.events());
     scorer.score(on, events, out.data());
     return out;

@@ -2,9 +2,9 @@ import type { Floats, Precision } from '../../src/addon.js';
 import { openEngine, type ScoringModel } from '../../src/engine/index.js';
 import { take, type EventBatch } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
 import { readAll } from '../../src/read/index.js';
-import { autoencoderConfig, detectorConfig, type DetectorWeights } from '../../src/score/detector.js';
+import { detectorConfig, perceptronConfig, type DetectorWeights } from '../../src/score/detector.js';
 import { fitPreparation, type Preparation } from '../../src/score/prepare.js';
 import { columnsOf, rowLength, selectColumns, type RepresentationName } from '../../src/score/representation.js';
 import { sample } from '../support/cli.js';
@@ -32,7 +32,8 @@ async function embed(representation: RepresentationName): Promise<Floats> {
 function detectorOn(preparation: Preparation): DetectorWeights {
   const n = preparation.outputs;
   const widths = [n, 9, 4, 9, n];
-  return { preparation, widths, activation: 'elu', weights: initialWeights(autoencoderLayout(widths), 5, 'f64') };
+  const member = { kind: 'autoencoder', widths, activation: 'elu' } as const;
+  return { preparation, members: [{ ...member, weights: initialWeights(perceptronLayout(widths), 5, 'f64') }] };
 }
 
 function open(representation: RepresentationName, detector: DetectorWeights, precision: Precision): ScoringModel {
@@ -54,8 +55,9 @@ describe.each(['pool', 'head1', 'last'] as const)('%s', representation => {
   test.each(['none', 'standardise', 'whiten'] as const)('%s: scores are those of the steps one by one', async kind => {
     const rows = await embed(representation);
     const detector = detectorOn(fitPreparation(kind, rows, rows.length / events.count));
-    const autoencoder = engine.autoencoder(autoencoderConfig(detector, 'f64'));
-    autoencoder.setWeights(detector.weights);
+    const [member] = detector.members;
+    const autoencoder = engine.perceptron(perceptronConfig(member, 'f64'));
+    autoencoder.setWeights(member.weights);
     const want = await autoencoder.score(prepared(detector.preparation, rows));
     const [double, single] = [open(representation, detector, 'f64'), open(representation, detector, 'f32')];
     expect(worst(await double.embed(events), rows)).toBeLessThan(1e-12);

@@ -8,8 +8,9 @@ import { DomainBuilder } from '../../src/events/domain.js';
 import { range, take, type EventBatch } from '../../src/events/event-batch.js';
 import { buildModel, type GraphOptions, type ModelParts } from '../../src/export/model.js';
 import { initialWeights } from '../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
 import { readAll } from '../../src/read/index.js';
+import type { DetectorWeights } from '../../src/score/detector.js';
 import { fitPreparation } from '../../src/score/prepare.js';
 import { columnsOf } from '../../src/score/representation.js';
 import { packageRoot } from '../../src/addon.js';
@@ -70,11 +71,10 @@ export async function smallBundle(
   );
   const preparation = fitPreparation('standardise', rows.data as Float32Array, encoder.width);
   const widths = [preparation.outputs, 9, 4, 9, preparation.outputs];
-  const detector = {
+  const member = { kind: 'autoencoder', widths, activation: 'elu' } as const;
+  const detector: DetectorWeights = {
     preparation,
-    widths,
-    activation: 'elu' as const,
-    weights: initialWeights(autoencoderLayout(widths), seed + 1, 'f32'),
+    members: [{ ...member, weights: initialWeights(perceptronLayout(widths), seed + 1, 'f32') }],
   };
   const parts = { ...bare, detector };
 

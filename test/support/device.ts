@@ -37,7 +37,7 @@ export function addonOn(place: NativePlace): Addon {
   const callOn = (name: string) => (argument: object | null) => addon[name](placed(argument));
   return {
     ...addon,
-    ...Object.fromEntries(['Trainer', 'Autoencoder', 'Scorer'].map(name => [name, classOn(name)])),
+    ...Object.fromEntries(['Trainer', 'Perceptron', 'Scorer'].map(name => [name, classOn(name)])),
     ...Object.fromEntries(
       ['augment', 'augmentNow', 'contrastiveLoss', 'contrastiveLossNow'].map(name => [name, callOn(name)]),
     ),

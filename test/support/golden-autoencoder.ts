@@ -1,4 +1,4 @@
-import type { Addon, AutoencoderConfig } from '../../src/addon.js';
+import type { Addon, PerceptronConfig } from '../../src/addon.js';
 import { weightOf } from './encoder.js';
 import { type Extent, Golden, goldenTest, worst } from './golden.js';
 
@@ -19,10 +19,11 @@ export function autoencoderTests(addon: Addon, { exact, anyBatch }: Extent): voi
         for (const [precision, tolerance] of [
           ['f64', exact],
           ['f32', 1e-5],
-        ] as [AutoencoderConfig['precision'], number][]) {
+        ] as [PerceptronConfig['precision'], number][]) {
           const Floats: any = precision === 'f64' ? Float64Array : Float32Array;
-          const model = new addon.Autoencoder({
+          const model = new addon.Perceptron({
             precision,
+            learns: 'row',
             widths: Int32Array.from(want.widths),
             activation,
             activateBottleneck,

@@ -44,7 +44,7 @@ const train = (changes: Partial<DetectorOptions> = {}, how: Engine = engine, giv
 
 test('what breaks the pattern scores far above what it learned', async () => {
   const trained = await train();
-  expect(trained.widths).toEqual([6, 4, 3, 2, 3, 4, 6]);
+  expect(trained.members[0].widths).toEqual([6, 4, 3, 2, 3, 4, 6]);
   expect(trained.history.at(-1)!.trainingLoss).toBeLessThan(trained.history[0].trainingLoss / 4);
   const detector = new Detector(engine, trained);
   const usual = (await detector.score(pick(rows, features, split.within(0, n).validation))).toSorted();
@@ -57,11 +57,11 @@ test('what breaks the pattern scores far above what it learned', async () => {
 
 test('the same seed gives the same weights on any number of threads, another seed others', async () => {
   const short = { epochs: 3 };
-  const { weights, history } = await train(short);
+  const { members, history } = await train(short);
   const again = await train(short, await openEngine({ engine: 'native', threads: 2 }));
-  expect(again.weights).toEqual(weights);
+  expect(again.members).toEqual(members);
   expect(again.history).toEqual(history);
-  expect((await train({ ...short, seed: 2 })).weights).not.toEqual(weights);
+  expect((await train({ ...short, seed: 2 })).members).not.toEqual(members);
   await openEngine({ engine: 'native', threads: 1 });
 });
 
@@ -70,8 +70,8 @@ function reporting(losses: number[], after: Floats[]): Engine {
   let asked = 0;
   return {
     ...engine,
-    autoencoder(config) {
-      const model = engine.autoencoder(config);
+    perceptron(config) {
+      const model = engine.perceptron(config);
       return {
         ...model,
         // once for each stretch
@@ -89,7 +89,7 @@ test('the epoch with the lowest validation loss is kept, the earliest of equal o
   const losses = [5, 3, 4, 3, 6];
   const trained = await train({ epochs: 5 }, reporting(losses, after));
   expect(trained.history.map(one => one.validationLoss)).toEqual(losses);
-  expect(trained.weights).toEqual(after[1]);
+  expect(trained.members[0].weights).toEqual(after[1]);
   expect(after[1]).not.toEqual(after[3]);
 });
 
@@ -100,15 +100,15 @@ test('without validation rows the training loss decides', async () => {
 });
 
 test('float64 rows give float64 weights that agree with float32 ones', async () => {
-  const double = await train({ epochs: 1 }, engine, dataOf(Float64Array.from(rows)));
-  const single = await train({ epochs: 1 });
+  const [double] = (await train({ epochs: 1 }, engine, dataOf(Float64Array.from(rows)))).members;
+  const [single] = (await train({ epochs: 1 })).members;
   expect(double.weights).toBeInstanceOf(Float64Array);
   expect(Math.max(...double.weights.map((w, i) => Math.abs(w - single.weights[i])))).toBeLessThan(1e-4);
 });
 
 test('given widths are used, and a bottleneck is always narrower than its input', async () => {
-  expect((await train({ epochs: 1, hidden: [5, 4], bottleneck: 3 })).widths).toEqual([6, 5, 4, 3, 4, 5, 6]);
-  expect((await train({ epochs: 1, bottleneck: 100 })).widths).toEqual([6, 6, 5, 5, 5, 6, 6]);
+  expect((await train({ epochs: 1, hidden: [5, 4], bottleneck: 3 })).members[0].widths).toEqual([6, 5, 4, 3, 4, 5, 6]);
+  expect((await train({ epochs: 1, bottleneck: 100 })).members[0].widths).toEqual([6, 6, 5, 5, 5, 6, 6]);
   await expect(train({}, engine, dataOf(rows.subarray(0, n), 1))).rejects.toThrow(
     /a detector on 1 number an event cannot learn/,
   );
@@ -134,7 +134,7 @@ test('a loss that is not finite and a signal to stop end it with one line', asyn
 test('blocks that do not fit in memory together: every row once an epoch, and it learns as well', async () => {
   const whole = await train();
   const blocked = await trainDetector(engine, { ...dataOf(rows), blockBytes: 200 * features * 4 }, options);
-  expect(blocked.weights).not.toEqual(whole.weights);
+  expect(blocked.members).not.toEqual(whole.members);
   const [a, b] = [whole, blocked].map(({ history }) => history.at(-1)!.validationLoss!);
   expect(b / a).toBeGreaterThan(0.5);
   expect(b / a).toBeLessThan(2);

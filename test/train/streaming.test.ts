@@ -85,12 +85,12 @@ test('rows of a detector in a file give what rows in memory give, and the file g
     const rows = await keptRows(onDisk, rawFeatureCount, make, { memoryBytes, folder });
     const spilled = () => readdirSync(folder).filter(name => name.startsWith('representations'));
     expect(spilled()).toHaveLength(memoryBytes === 0 ? 1 : 0);
-    weights.push((await trainDetector(engine, { rows, split, blockBytes: 4e6 }, how)).weights);
+    weights.push((await trainDetector(engine, { rows, split, blockBytes: 4e6 }, how)).members[0].weights);
     await rows.close();
     expect(spilled()).toHaveLength(0);
   }
   const made = computedRows(onDisk, rawFeatureCount, some => rawFeatures(some, 'log'));
-  weights.push((await trainDetector(engine, { rows: made, split, blockBytes: 4e6 }, how)).weights);
+  weights.push((await trainDetector(engine, { rows: made, split, blockBytes: 4e6 }, how)).members[0].weights);
   expect(weights[1]).toEqual(weights[0]);
   expect(weights[2]).toEqual(weights[0]);
 });

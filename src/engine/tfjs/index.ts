@@ -9,7 +9,7 @@ import { makeCurrent, openBackend, type BackendName } from '../../ops/backend.js
 import { pureLosses } from '../../ops/losses.js';
 import tf from '../../ops/tf.js';
 import type { Columns, Engine, Precision } from '../engine.js';
-import { matrix, read, TfjsAutoencoder, TfjsPreparation } from './autoencoder.js';
+import { matrix, read, TfjsPerceptron, TfjsPreparation } from './perceptron.js';
 import { TfjsDetector, TfjsScorer } from './scorer.js';
 import { TfjsTrainer, type Surroundings } from './trainer.js';
 
@@ -77,9 +77,9 @@ export async function tfjsEngine({ backend: wanted, kernels: asked, threads }: T
         augment(recipe, view, events, key),
       );
     },
-    autoencoder(config) {
+    perceptron(config) {
       checkPrecision(config.precision);
-      return new TfjsAutoencoder(on, config);
+      return new TfjsPerceptron(on, config);
     },
     detector(config) {
       checkPrecision(config.precision);

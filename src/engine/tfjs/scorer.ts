@@ -1,22 +1,25 @@
+import type { NativeMember } from '../../addon.js';
 import { featureRows } from '../../augment/features.js';
-import { encoderLayout, autoencoderLayout } from '../../model/layout.js';
+import { encoderLayout, perceptronLayout } from '../../model/layout.js';
 import { makeCurrent } from '../../ops/backend.js';
-import tf, { type Tensor2D } from '../../ops/tf.js';
+import tf, { type Tensor1D, type Tensor2D } from '../../ops/tf.js';
 import { AnomalyClrError } from '../../errors.js';
 import type { Columns, DetectorConfig, DetectorModel, Floats, ScorerConfig, ScoringModel } from '../engine.js';
-import { errorsOf, matrix, read, TfjsPreparation } from './autoencoder.js';
 import { encode, layOutTokens } from './encoder.js';
 import { Parameters } from './parameters.js';
+import { matrix, read, scoresOf, TfjsPreparation } from './perceptron.js';
 import { paddingOf, type Surroundings } from './trainer.js';
 
 /** What `scoreNow` takes at most, as the native engine does. */
 const mostNow = 64;
 const frozen = { kind: 'adam' } as const;
+/** What is reconstructed without any error has no logarithm; as the native scorer has it. */
+const leastError = 1e-30;
 
-/** A preparation, and an autoencoder on what it makes of rows. */
+/** A preparation, and networks on what it makes of rows. */
 export class TfjsDetector implements DetectorModel {
   private readonly preparation: TfjsPreparation;
-  private readonly parameters: Parameters;
+  private readonly members: readonly { config: NativeMember; parameters: Parameters }[];
 
   constructor(
     private readonly on: Surroundings,
@@ -24,24 +27,32 @@ export class TfjsDetector implements DetectorModel {
   ) {
     makeCurrent(on.backend);
     this.preparation = new TfjsPreparation(config.preparation);
-    this.parameters = new Parameters(autoencoderLayout(config.autoencoder.widths), frozen);
-    this.parameters.setWeights(config.autoencoder.weights);
+    this.members = config.members.map(member => {
+      const parameters = new Parameters(perceptronLayout(member.widths), frozen);
+      parameters.setWeights(member.weights);
+      return { config: member, parameters };
+    });
   }
 
   async score(x: Floats): Promise<Float32Array> {
     makeCurrent(this.on.backend);
-    const [errors] = tf.tidy(() => [this.errors(matrix(x, this.config.preparation.inputs))]);
-    return read(errors);
+    return read(tf.tidy(() => this.scores(matrix(x, this.config.preparation.inputs))));
   }
 
-  errors(rows: Tensor2D) {
+  /** The sum of the members on each row. */
+  scores(rows: Tensor2D): Tensor1D {
     const prepared = this.preparation.apply(rows);
-    return this.parameters.use(weights => [errorsOf(this.config.autoencoder, weights, prepared)])[0];
+    const scores = this.members.map(({ config, parameters }) => {
+      const [score] = parameters.use(weights => [scoresOf(config, weights, prepared)]);
+      const f = config.logarithm ? tf.log(tf.maximum(score, leastError)) : score;
+      return tf.div<Tensor1D>(tf.sub(f, config.mean), config.deviation);
+    });
+    return scores.length === 1 ? scores[0] : tf.addN(scores);
   }
 
   dispose(): void {
     this.preparation.dispose();
-    this.parameters.dispose();
+    for (const { parameters } of this.members) parameters.dispose();
   }
 }
 
@@ -85,7 +96,7 @@ export class TfjsScorer implements ScoringModel {
 
   private scores(events: Columns) {
     makeCurrent(this.on.backend);
-    return tf.tidy(() => this.detector.errors(this.rows(events)));
+    return tf.tidy(() => this.detector.scores(this.rows(events)));
   }
 
   /** What the detector reads: only the layers of the head that it needs are computed. */

@@ -74,7 +74,7 @@ napi_value throw_something(std::uint8_t which) {
 }
 
 napi_value sundry(std::uint8_t which, World& world) {
-  static constexpr const char* kClasses[] = {"Trainer", "Autoencoder", "Scorer", "Group"};
+  static constexpr const char* kClasses[] = {"Trainer", "Perceptron", "Scorer", "Group"};
   switch (which % 26) {
     case 0: return env()->undefined;
     case 1: return env()->null;

@@ -12,9 +12,9 @@
 namespace aclr::fuzz {
 namespace {
 
-constexpr const char* kClasses[] = {"Trainer", "Autoencoder", "Scorer", "Group"};
+constexpr const char* kClasses[] = {"Trainer", "Perceptron", "Scorer", "Group"};
 // As names of calls have them: "trainer.step".
-constexpr const char* kPrefixes[] = {"trainer", "autoencoder", "scorer", "group"};
+constexpr const char* kPrefixes[] = {"trainer", "perceptron", "scorer", "group"};
 constexpr std::size_t kMostSessions = 6;  // of a class
 
 // All ways into the addon: functions, "new Trainer", "trainer.step"; those of test/boundary, then what the exports have besides.

@@ -12,10 +12,11 @@ import { buildModel } from '../../../src/export/model.js';
 import { saveCheckpoint } from '../../../src/model/checkpoint.js';
 import { saveEncoder } from '../../../src/model/encoder-file.js';
 import { initialWeights } from '../../../src/model/initialise.js';
-import { autoencoderLayout, encoderLayout } from '../../../src/model/layout.js';
+import { perceptronLayout, encoderLayout } from '../../../src/model/layout.js';
 import { readAll, readEvents, writeEvents } from '../../../src/read/index.js';
 import { PackedWriter } from '../../../src/read/cache/packed-writer.js';
-import { saveDetector } from '../../../src/score/detector.js';
+import type { DetectorMember, DetectorWeights } from '../../../src/score/detector.js';
+import { saveDetector } from '../../../src/score/detector-file.js';
 import { mapFile, scoresFile, writeManifest } from '../../../src/score/evaluation-part.js';
 import type { Identity, Origin } from '../../../src/score/origin.js';
 import { PartFolder } from '../../../src/score/part-folder.js';
@@ -114,8 +115,7 @@ function domainOf(): Domain {
   return domain;
 }
 
-function tinyDetector() {
-  const widths = [8, 3, 8];
+function tinyDetector(): DetectorWeights {
   const preparation = {
     kind: 'standardise' as const,
     inputs: 8,
@@ -123,12 +123,11 @@ function tinyDetector() {
     mean: new Float64Array(8),
     matrix: Float64Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 : 0)),
   };
-  return {
-    preparation,
-    widths,
-    activation: 'elu' as const,
-    weights: initialWeights(autoencoderLayout(widths), 2, 'f32'),
+  const member = (kind: DetectorMember['kind'], ...widths: number[]): DetectorMember => {
+    const weights = initialWeights(perceptronLayout(widths), 2, 'f32');
+    return { kind, widths, activation: 'elu', weights, standard: { mean: 0.1, deviation: 0.5 } };
   };
+  return { preparation, members: [member('autoencoder', 8, 3, 8), member('ratio', 8, 3, 1)] };
 }
 
 function tinyWeights(): Float32Array {

@@ -208,12 +208,12 @@ TEST(steps_on_views) {
 
 TEST(autoencoders) {
   Random random(21);
-  const AutoencoderConfig shapes[] = {{{9, 6, 3, 6, 9}, Activation::kRelu, false},
-                                      {{5, 8, 2, 8, 5}, Activation::kLeakyRelu, true},
-                                      {{33, 16, 33}, Activation::kElu, true}};
-  for (const AutoencoderConfig& config : shapes) {
+  const PerceptronConfig shapes[] = {{{9, 6, 3, 6, 9}, Activation::kRelu, false},
+                                     {{5, 8, 2, 8, 5}, Activation::kLeakyRelu, true},
+                                     {{33, 16, 33}, Activation::kElu, true}};
+  for (const PerceptronConfig& config : shapes) {
     OptimiserConfig optimiser;
-    Autoencoder<double> cpu(config);
+    Perceptron<double> cpu(config);
     std::unique_ptr<DeviceAutoencoder<double>> cuda;
     good(DeviceAutoencoder<double>::make(place(), config, optimiser, cuda));
     auto weights = random_weights<double>(random, cpu.layout());
@@ -225,16 +225,16 @@ TEST(autoencoders) {
       const auto x = random.normals<double>(std::size_t(rows) * cpu.features());
       const double* gradient = nullptr;
       cpu.pack(weights.data(), true);
-      const double wanted = cpu.loss(pool, weights.data(), x.data(), rows, &gradient);
+      const double wanted = cpu.loss(pool, weights.data(), x.data(), nullptr, rows, &gradient);
       double got = 0;
       if (s == 0) {
         std::vector<double> dw(weights.size());
-        good(cuda->gradients(x.data(), rows, dw.data(), &got));
+        good(cuda->gradients(x.data(), nullptr, rows, dw.data(), &got));
         CHECK(difference(dw, std::vector<double>(gradient, gradient + dw.size())) < 1e-11);
         CHECK_NEAR(got, wanted, 1e-11 * wanted);
       }
       update(pool, optimiser, 1e-2, gradient, weights.data(), weights.size(), state);
-      good(cuda->step(x.data(), rows, 1e-2, &got));
+      good(cuda->step(x.data(), nullptr, rows, 1e-2, &got));
       CHECK_NEAR(got, wanted, 1e-9 * wanted);
     }
     const auto x = random.normals<double>(std::size_t(rows) * cpu.features());
@@ -250,14 +250,18 @@ TEST(autoencoders) {
 
 namespace {
 
-ScorerConfig scorer_config(Random& random, bool prepares) {
+// An autoencoder as it is, or, which the device leaves to the pool, with a classifier on one scale.
+ScorerConfig scorer_config(Random& random, bool prepares, bool combined) {
   ScorerConfig config;
   config.encoder = config_of("anomclr+").encoder;
   config.from = 12;  // the first head layer
   config.to = 20;
   config.preparation = {8, prepares ? 5 : 8, random.normals<double>(8), {}};
   if (prepares) config.preparation.matrix = random.normals<double>(40);
-  config.autoencoder = {{prepares ? 5 : 8, 4, prepares ? 5 : 8}, Activation::kElu, false};
+  const int outputs = config.preparation.outputs;
+  config.members = {{{{outputs, 4, outputs}, Activation::kElu, false}}};
+  if (combined) config.members[0].logarithm = true;
+  if (combined) config.members.push_back({{{outputs, 4, 1}, Activation::kElu, false, Learns::kClass}, false, 0.5, 2});
   return config;
 }
 
@@ -265,10 +269,12 @@ ScorerConfig scorer_config(Random& random, bool prepares) {
 
 TEST(scores) {
   Random random(31);
-  for (const bool prepares : {false, true}) {
-    const ScorerConfig config = scorer_config(random, prepares);
+  for (const auto& [prepares, combined] : {std::pair{false, false}, {true, false}, {true, true}}) {
+    const ScorerConfig config = scorer_config(random, prepares, combined);
     const auto w = random_weights<double>(random, Encoder<double>(*config.encoder).layout());
-    const auto a = random_weights<double>(random, Autoencoder<double>(config.autoencoder).layout());
+    std::vector<std::vector<double>> a;
+    for (const MemberConfig& member : config.members)
+      a.push_back(random_weights<double>(random, Perceptron<double>(member.network).layout()));
     Scorer<double> cpu(config, w, a);
     std::unique_ptr<DeviceScorer<double>> cuda;
     good(DeviceScorer<double>::make(place(), config, w, a, cuda));
@@ -283,7 +289,7 @@ TEST(scores) {
       good(cuda->embed(events, rows_cuda.data()));
       CHECK(difference(rows_cuda, rows) < 1e-10);
     }
-    CHECK(!cuda->score_rows(a.data(), 1, nullptr).ok());
+    if (!combined) CHECK(!cuda->score_rows(a[0].data(), 1, nullptr).ok());
   }
 }
 

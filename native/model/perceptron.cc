@@ -1,4 +1,4 @@
-#include "model/autoencoder.h"
+#include "model/perceptron.h"
 
 #include <algorithm>
 #include <cmath>
@@ -27,18 +27,22 @@ void activate_backward(Activation kind, const T* y, T* dy, std::size_t count) {
 
 }  // namespace
 
-Status AutoencoderConfig::check() const {
-  if (widths.size() < 3 || widths.size() > 64) return Status::invalid("an autoencoder needs 3 to 64 widths");
+Status PerceptronConfig::check() const {
+  const bool row = learns == Learns::kRow;
+  if (widths.size() < (row ? 3 : 2) || widths.size() > 64)
+    return Status::invalid(row ? "an autoencoder needs 3 to 64 widths" : "a classifier needs 2 to 64 widths");
   for (const int w : widths)
-    if (w < 1 || w > 65536) return Status::invalid("autoencoder widths must lie in 1..65536");
-  if (widths.front() != widths.back()) return Status::invalid("an autoencoder's first and last width must agree");
-  if (Autoencoder<float>(*this).weight_count() > kMaxWeights)
-    return Status::invalid("the autoencoder has more than 2^28 weights");
+    if (w < 1 || w > 65536) return Status::invalid("widths of a perceptron must lie in 1..65536");
+  if (row && widths.front() != widths.back())
+    return Status::invalid("an autoencoder's first and last width must agree");
+  if (!row && widths.back() != 1) return Status::invalid("a classifier's last width must be 1");
+  if (Perceptron<float>(*this).weight_count() > kMaxWeights)
+    return Status::invalid("the perceptron has more than 2^28 weights");
   return {};
 }
 
 template <class T>
-Autoencoder<T>::Autoencoder(const AutoencoderConfig& config) : config_(config) {
+Perceptron<T>::Perceptron(const PerceptronConfig& config) : config_(config) {
   for (std::size_t l = 0; l + 1 < config.widths.size(); ++l) {
     Linear<T> linear;
     linear.in = config.widths[l];
@@ -55,20 +59,21 @@ Autoencoder<T>::Autoencoder(const AutoencoderConfig& config) : config_(config) {
 }
 
 template <class T>
-bool Autoencoder<T>::activated(std::size_t layer) const {
+bool Perceptron<T>::activated(std::size_t layer) const {
   if (layer + 1 == layers_.size()) return false;
+  if (learns_class()) return true;
   const auto narrowest = std::min_element(config_.widths.begin(), config_.widths.end());
   const bool bottleneck = static_cast<std::ptrdiff_t>(layer) + 1 == narrowest - config_.widths.begin();
   return !bottleneck || config_.activate_bottleneck;
 }
 
 template <class T>
-void Autoencoder<T>::pack(const T* weights, bool backward) {
+void Perceptron<T>::pack(const T* weights, bool backward) {
   for (Linear<T>& l : layers_) l.pack(ops<T>(), weights, backward);
 }
 
 template <class T>
-void Autoencoder<T>::forward(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape) const {
+void Perceptron<T>::forward(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape) const {
   tape.out.resize(layers_.size());
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Linear<T>& linear = layers_[l];
@@ -83,8 +88,12 @@ void Autoencoder<T>::forward(const T* weights, const T* x, std::ptrdiff_t x_row,
 }
 
 template <class T>
-void Autoencoder<T>::score(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape, T* score) const {
+void Perceptron<T>::score(const T* weights, const T* x, std::ptrdiff_t x_row, int rows, Tape& tape, T* score) const {
   forward(weights, x, x_row, rows, tape);
+  if (learns_class()) {
+    std::copy_n(tape.out.back().data(), rows, score);
+    return;
+  }
   const int d = features();
   for (int r = 0; r < rows; ++r) {
     const T *in = x + r * x_row, *out = tape.out.back().data() + std::size_t(r) * d;
@@ -96,7 +105,7 @@ void Autoencoder<T>::score(const T* weights, const T* x, std::ptrdiff_t x_row, i
 }
 
 template <class T>
-void Autoencoder<T>::score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score) {
+void Perceptron<T>::score(ThreadPool& pool, const T* weights, const T* x, int rows, T* score) {
   const int blocks = (rows + kBlockRows - 1) / kBlockRows, d = features();
   // a few tapes serve however many rows there are
   const int tasks = std::min(blocks, 4 * pool.threads());
@@ -110,43 +119,64 @@ void Autoencoder<T>::score(ThreadPool& pool, const T* weights, const T* x, int r
 }
 
 template <class T>
-double Autoencoder<T>::loss(ThreadPool& pool, const T* weights, const T* x, int rows, const T** gradient) {
+double Perceptron<T>::loss_of_rows(const T* x, const std::uint8_t* y, const T* out, int rows, int all, T* dout) const {
+  double sum = 0;
+  if (learns_class()) {
+    for (int r = 0; r < rows; ++r) {
+      const double z = out[r], decay = std::exp(-std::abs(z));
+      sum += std::max(z, 0.0) + std::log1p(decay) - (y[r] ? z : 0.0);
+      const double sigmoid = (z < 0 ? decay : 1.0) / (1 + decay);
+      dout[r] = T((sigmoid - (y[r] ? 1.0 : 0.0)) / all);
+    }
+    return sum;
+  }
+  const std::size_t d = features();
+  const T share = T(2.0 / (static_cast<double>(all) * d));
+  for (std::size_t i = 0; i < rows * d; ++i) {
+    const T difference = out[i] - x[i];
+    sum += double(difference) * double(difference);
+    dout[i] = share * difference;
+  }
+  return sum;
+}
+
+// From tape.dy, what the loss makes of the output.
+template <class T>
+void Perceptron<T>::backward(const T* x, int rows, Tape& tape, T* dweights) const {
+  T *dy = tape.dy.data(), *dx = tape.dx.data();
+  for (std::size_t l = layers_.size(); l-- > 0;) {
+    const Linear<T>& linear = layers_[l];
+    if (activated(l)) activate_backward(config_.activation, tape.out[l].data(), dy, std::size_t(rows) * linear.out);
+    linear.backward_weights(ops<T>(), dy, l > 0 ? tape.out[l - 1].data() : x, linear.in, rows, dweights, tape.pack);
+    if (l == 0) break;
+    linear.backward_input(ops<T>(), dy, linear.out, rows, dx, linear.in, false);
+    std::swap(dy, dx);
+  }
+}
+
+template <class T>
+double Perceptron<T>::loss(ThreadPool& pool, const T* weights, const T* x, const std::uint8_t* y, int rows,
+                           const T** gradient) {
   const int blocks = (rows + kBlockRows - 1) / kBlockRows, d = features();
   if (static_cast<int>(tapes_.size()) < blocks) tapes_.resize(blocks);
   std::vector<double> partial(blocks, 0.0);
-  int widest = 0;
-  for (const int w : config_.widths) widest = std::max(widest, w);
+  const int widest = *std::max_element(config_.widths.begin(), config_.widths.end());
   *gradient = slots_.accumulate(pool, blocks, weight_count_, [&](int b, T* dweights) {
     Tape& tape = tapes_[b];
     const int first = b * kBlockRows, count = std::min(kBlockRows, rows - first);
     const T* in = x + std::size_t(first) * d;
     forward(weights, in, d, count, tape);
-    T* dy = tape.dy.need(std::size_t(count) * widest);
-    T* dx = tape.dx.need(std::size_t(count) * widest);
-    const T share = T(2.0 / (static_cast<double>(rows) * d));
-    double sum = 0;
-    for (std::size_t i = 0; i < std::size_t(count) * d; ++i) {
-      const T difference = tape.out.back().data()[i] - in[i];
-      sum += double(difference) * double(difference);
-      dy[i] = share * difference;
-    }
-    partial[b] = sum;
-    for (std::size_t l = layers_.size(); l-- > 0;) {
-      const Linear<T>& linear = layers_[l];
-      if (activated(l))
-        activate_backward(config_.activation, tape.out[l].data(), dy, std::size_t(count) * linear.out);
-      linear.backward_weights(ops<T>(), dy, l > 0 ? tape.out[l - 1].data() : in, linear.in, count, dweights, tape.pack);
-      if (l == 0) break;
-      linear.backward_input(ops<T>(), dy, linear.out, count, dx, linear.in, false);
-      std::swap(dy, dx);
-    }
+    tape.dx.need(std::size_t(count) * widest);
+    T* dout = tape.dy.need(std::size_t(count) * widest);
+    partial[b] = loss_of_rows(in, y == nullptr ? nullptr : y + first, tape.out.back().data(), count, rows, dout);
+    backward(in, count, tape, dweights);
   });
   double total = 0;
   for (const double p : partial) total += p;
-  return total / (static_cast<double>(rows) * d);
+  return total / (static_cast<double>(rows) * config_.widths.back());
 }
 
-template class Autoencoder<float>;
-template class Autoencoder<double>;
+template class Perceptron<float>;
+template class Perceptron<double>;
 
 }  // namespace aclr

@@ -1,47 +1,57 @@
 import type { NativePreparation } from '../../addon.js';
-import { autoencoderLayout } from '../../model/layout.js';
+import { perceptronLayout } from '../../model/layout.js';
 import { makeCurrent } from '../../ops/backend.js';
 import { linear } from '../../ops/product.js';
-import tf, { type Tensor, type Tensor1D, type Tensor2D } from '../../ops/tf.js';
-import type { AutoencoderConfig, AutoencoderModel, Floats } from '../engine.js';
+import tf, { type Scalar, type Tensor, type Tensor1D, type Tensor2D } from '../../ops/tf.js';
+import type { Floats, PerceptronConfig, PerceptronModel } from '../engine.js';
 import { Parameters, type Weights } from './parameters.js';
 import type { Surroundings } from './trainer.js';
 
-type Shape = Pick<AutoencoderConfig, 'widths' | 'activation' | 'activateBottleneck'>;
+type Shape = Pick<PerceptronConfig, 'learns' | 'widths' | 'activation' | 'activateBottleneck'>;
 
-const activations: Readonly<Record<AutoencoderConfig['activation'], (x: Tensor2D) => Tensor2D>> = {
+const activations: Readonly<Record<PerceptronConfig['activation'], (x: Tensor2D) => Tensor2D>> = {
   relu: x => tf.relu(x),
   leaky_relu: x => tf.leakyRelu(x, 0.01),
   elu: x => tf.elu(x),
 };
 
-/** Reconstruction of x [n, widths[0]]: dense layers, the output linear and the narrowest too unless asked otherwise. */
-function reconstruct({ widths, activation, activateBottleneck }: Shape, weights: Weights, x: Tensor2D): Tensor2D {
-  const bottleneck = widths.indexOf(Math.min(...widths));
+/**
+ * Output for x [n, widths[0]]: dense layers, the last linear; of an autoencoder the narrowest too, unless asked otherwise.
+ */
+function output({ learns, widths, activation, activateBottleneck }: Shape, weights: Weights, x: Tensor2D): Tensor2D {
+  const linearToo = learns === 'row' && !activateBottleneck ? widths.indexOf(Math.min(...widths)) : -1;
   let y = x;
   for (let l = 0; l + 1 < widths.length; l++) {
     y = linear(y, weights(`layers.${l}.weight`), weights(`layers.${l}.bias`));
     const last = l + 2 === widths.length;
-    if (!last && (activateBottleneck || l + 1 !== bottleneck)) y = activations[activation](y);
+    if (!last && l + 1 !== linearToo) y = activations[activation](y);
   }
   return y;
 }
 
-/** Mean squared error of each row. */
-export function errorsOf(shape: Shape, weights: Weights, x: Tensor2D): Tensor1D {
-  return tf.mean(tf.squaredDifference(reconstruct(shape, weights, x), x), 1);
+/** Of each row: its mean squared error, or the log-odds of class 1. */
+export function scoresOf(shape: Shape, weights: Weights, x: Tensor2D): Tensor1D {
+  const y = output(shape, weights, x);
+  return shape.learns === 'class' ? y.as1D() : tf.mean(tf.squaredDifference(y, x), 1);
 }
 
-/** A dense autoencoder on TensorFlow.js. */
-export class TfjsAutoencoder implements AutoencoderModel {
+/** Mean squared error, or mean cross-entropy log(1 + e^z) - y z of log-odds z and classes y. */
+function lossOf(shape: Shape, weights: Weights, x: Tensor2D, classes?: Uint8Array): Scalar {
+  const z = scoresOf(shape, weights, x);
+  if (shape.learns === 'row') return tf.mean(z);
+  return tf.mean(tf.sub(tf.softplus(z), tf.mul(z, Float32Array.from(classes ?? []))));
+}
+
+/** A dense network that learns rows or their classes, on TensorFlow.js. */
+export class TfjsPerceptron implements PerceptronModel {
   private readonly parameters: Parameters;
 
   constructor(
     private readonly on: Surroundings,
-    private readonly config: AutoencoderConfig,
+    private readonly config: PerceptronConfig,
   ) {
     makeCurrent(on.backend);
-    this.parameters = new Parameters(autoencoderLayout(config.widths), config.optimiser);
+    this.parameters = new Parameters(perceptronLayout(config.widths), config.optimiser);
   }
 
   weights(): Float32Array {
@@ -54,13 +64,10 @@ export class TfjsAutoencoder implements AutoencoderModel {
     this.parameters.dispose();
   }
 
-  async step(x: Floats, index: Int32Array, rate: number): Promise<number> {
+  async step(x: Floats, rate: number, classes?: Uint8Array): Promise<number> {
     makeCurrent(this.on.backend);
-    const width = this.config.widths[0];
-    const rows = new Float32Array(index.length * width);
-    index.forEach((row, i) => rows.set(x.subarray(row * width, (row + 1) * width), i * width));
     const { loss } = await this.parameters.step(
-      weights => tf.mean(errorsOf(this.config, weights, tf.tensor2d(rows, [index.length, width]))),
+      weights => lossOf(this.config, weights, matrix(x, this.config.widths[0]), classes),
       rate,
     );
     return loss;
@@ -68,21 +75,21 @@ export class TfjsAutoencoder implements AutoencoderModel {
 
   async score(x: Floats): Promise<Float32Array> {
     makeCurrent(this.on.backend);
-    const [errors] = this.parameters.use(weights => [errorsOf(this.config, weights, matrix(x, this.config.widths[0]))]);
-    return read(errors);
+    const [scores] = this.parameters.use(weights => [scoresOf(this.config, weights, matrix(x, this.config.widths[0]))]);
+    return read(scores);
   }
 
   /** The loss and its gradient, flat, on all rows of x. */
-  async gradients(x: Floats): Promise<{ loss: number; weights: Float32Array }> {
+  async gradients(x: Floats, classes?: Uint8Array): Promise<{ loss: number; weights: Float32Array }> {
     makeCurrent(this.on.backend);
     const rows = matrix(x, this.config.widths[0]);
     const [dx, dweights] = this.parameters.gradients(rows, (weights, at) =>
-      tf.mean(errorsOf(this.config, weights, at as Tensor2D)),
+      lossOf(this.config, weights, at as Tensor2D, classes),
     );
+    const [loss] = this.parameters.use(weights => [lossOf(this.config, weights, rows, classes)]);
     dx.dispose();
     rows.dispose();
-    const errors = await this.score(x);
-    return { loss: errors.reduce((sum, e) => sum + e, 0) / errors.length, weights: await read(dweights) };
+    return { loss: (await read(loss))[0], weights: await read(dweights) };
   }
 }
 
