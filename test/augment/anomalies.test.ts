@@ -327,8 +327,11 @@ describe('add_resonance', () => {
     for (const { mass, pt } of all) expectAtMost(Math.abs(mass / 20 - 1), 1e-6 * (1 + (pt / 20) ** 2));
     // E1 - E2 = pT cos(angle); of these the acceptance loses none: the softer has 100/2 0.2 GeV
     const fast = all.filter(({ pt }) => pt > 100);
-    const cosines = fast.map(({ energy: [a, b], pt }) => (a - b) / pt).filter(x => Math.abs(x) < 0.8);
-    expectUniform(cosines.map(x => between(x, -0.8, 0.8)));
+    const cosine = ({ energy: [a, b], pt }: Pair) => (a - b) / pt;
+    const kept = fast.filter(pair => Math.abs(cosine(pair)) < 0.8);
+    expectUniform(kept.map(pair => between(cosine(pair), -0.8, 0.8)));
+    expectUniform(kept.map(({ rapidity }) => between(rapidity, -2, 2)));
+    for (const { rapidity } of all) expectAtMost(Math.abs(rapidity), 2 + 1e-4);
     const heavy = await pairs({ mass_low: 2000, mass_high: 2000, pt: 40 });
     expectUniform(heavy.map(({ pt }) => 1 - Math.exp(-pt / 40)));
     expectUniform(heavy.map(({ phi }) => turn(phi)));
