@@ -201,6 +201,7 @@ async function recordOf(
     eventsPerSecond = 0,
     peakMemoryMb = 0,
   } = await readJson(runFiles(options.out).provenance, provenanceSchema);
+  const { user, system } = process.cpuUsage();
   return {
     format: 'anomalyclr.trial.1',
     key,
@@ -214,6 +215,7 @@ async function recordOf(
     engine: engine.describe(),
     date: new Date().toISOString(),
     seconds,
+    cpuSeconds: (user + system) / 1e6,
     training: { seconds: trainingSeconds, eventsPerSecond, peakMemoryMb },
     peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
   };

@@ -60,6 +60,7 @@ export const studyFileSchema = z.looseObject({
       engine: z.string(),
       date: z.iso.datetime(),
       seconds: z.number(),
+      cpuSeconds: z.number(),
       training: z.object({ seconds: z.number(), eventsPerSecond: z.number(), peakMemoryMb: z.number() }),
       peakMemoryMb: z.number(),
     }),

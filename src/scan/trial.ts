@@ -18,6 +18,8 @@ export const trialSchema = z.strictObject({
   date: z.string(),
   /** From beginning to end, s; of a trial that was interrupted, of its last part alone. */
   seconds: z.number(),
+  /** Of its process on all cores, s: what it would take on an idle core. */
+  cpuSeconds: z.number(),
   /** Of the encoder's training alone. */
   training: z.strictObject({
     /** s */
