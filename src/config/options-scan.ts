@@ -10,6 +10,7 @@ export const studySummaries = {
   scenarios: '4 to 80 anomaly scenarios of the library at once: figures, time per step, memory',
   searches: 'whether plain searches would have seen the same events: cuts, forests, distances on plain features',
   detectors: 'detectors on every level of the representation, and ensembles of levels and seeds',
+  uncertainties: 'shifted and faulty detectors: what they do to scores, and two cures',
 } as const;
 
 export type StudyName = keyof typeof studySummaries;

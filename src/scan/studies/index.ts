@@ -9,6 +9,7 @@ const studies: Readonly<Record<StudyName, () => Promise<Study>>> = {
   searches: async () => (await import('./searches.js')).searches,
   scenarios: async () => (await import('./scenarios.js')).scenarios,
   detectors: async () => (await import('./detectors.js')).detectors,
+  uncertainties: async () => (await import('./uncertainties.js')).uncertainties,
 };
 
 export function loadStudy(name: string): Promise<Study> {
