@@ -74,12 +74,13 @@ test('figures, time and memory of each number, from trials that trained', async 
 
   const ranged = z.object({ value: z.number(), low: z.number(), high: z.number() });
   const costs = z
-    .array(z.object({ variant: z.string(), scenarios: z.number(), step: ranged, memory: ranged }))
+    .array(z.object({ variant: z.string(), scenarios: z.number(), step: ranged, memory: ranged, processor: ranged }))
     .parse(json['costs']);
-  json.trials.forEach(({ variant, training }, i) => {
+  json.trials.forEach(({ variant, training, cpuSeconds }, i) => {
     expect(costs[i].variant).toBe(variant);
     expect(costs[i].step.value).toBeCloseTo((1000 * request.options.batch) / training.eventsPerSecond, 6);
     expect(costs[i].memory.value).toBe(training.peakMemoryMb);
+    expect(costs[i].processor.value).toBe(cpuSeconds);
   });
   expect(json['timeRatio']).toBeCloseTo(costs[1].step.value / costs[0].step.value, 6);
 
