@@ -3,9 +3,11 @@ import { rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import * as z from 'zod';
 import { resolveRecipe } from '../config/recipe.js';
+import type { TrainOptions } from '../config/schema.js';
 import { openEngine, type Engine } from '../engine/index.js';
-import { AnomalyClrError, UsageError } from '../errors.js';
+import { AnomalyClrError } from '../errors.js';
 import type { EventBatch } from '../events/event-batch.js';
 import { makeFolder, readJson, writeAtomically } from '../files.js';
 import { provenanceSchema, runFiles } from '../model/run-folder.js';
@@ -87,16 +89,20 @@ async function trainRun({ options }: PlannedTrial, version: string, watch: Trial
       ...(watch.warn ? { warn: watch.warn } : {}),
       progress: sharesOf(options.comparators ? 4 : 1, share => watch.progress?.(0.9 * share)),
     };
-    const go = (): Promise<void> => train({ ...options, resume: existsSync(options.out) }, version, watching);
-    await go().catch(async (error: unknown) => {
-      // begun with files under another name, or left by a program that wrote it otherwise
-      if (!(error instanceof UsageError) || !existsSync(options.out)) throw error;
-      await rm(options.out, { recursive: true });
-      await go();
-    });
+    if (await isOfOtherPaths(options)) await rm(options.out, { recursive: true });
+    await train({ ...options, resume: existsSync(options.out) }, version, watching);
   }
   // it goes on no more; what is small stays
   await rm(files.checkpoint, { recursive: true, force: true });
+}
+
+const pathsSchema = z.object({ background: z.unknown(), schema: z.unknown().optional() });
+
+/** Whether a run was begun on the same files under other names: `train` would not go on with it. */
+async function isOfOtherPaths({ out, background, schema }: TrainOptions): Promise<boolean> {
+  const { config } = runFiles(out);
+  if (!existsSync(config)) return false;
+  return JSON.stringify(await readJson(config, pathsSchema)) !== JSON.stringify({ background, schema });
 }
 
 /** Share of the encoder in a training with its comparators, roughly. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openScorers } from '../../src/score/event-scorer.js';
 import { evaluateRun } from '../../src/score/evaluate-run.js';
@@ -123,6 +123,17 @@ test('a trial that fails leaves the others, is named, and is tried again', async
   expect(new Set(figures.map(({ variant }) => variant))).toEqual(new Set(['wide']));
   expect((await come(out, request)).ran).toEqual(['narrow 1']);
   await expect(come(at('none'), request, study, () => 'no')).rejects.toThrow('no trial is there to show: no');
+});
+
+test('a run that was begun on the same files elsewhere is begun anew', async () => {
+  const narrow = widthStudy({ variants: async () => [{ name: 'narrow', options: { comparators: false } }] });
+  const [{ options }] = (await planOf(narrow, request, at('moved'), '1.2.3')).trials;
+  mkdirSync(options.out, { recursive: true });
+  const left = { ...options, background: ['elsewhere.h5'] };
+  writeFileSync(path.join(options.out, 'config.json'), JSON.stringify(left));
+  const about = { version: '1.2.3', engine: '', machine: '', started: '', files: [], skipped: 0 };
+  writeFileSync(path.join(options.out, 'provenance.json'), JSON.stringify(about));
+  expect(await come(at('moved'), request, narrow)).toMatchObject({ ran: ['narrow 1'], failed: [] });
 });
 
 test('a damaged trial is made anew', async () => {
