@@ -1,7 +1,7 @@
-import { loadRecipe, resolveRecipe } from '../config/recipe.js';
-import type { Floats } from '../engine/engine.js';
+import { loadRecipe, type Recipe, resolveRecipe } from '../config/recipe.js';
+import type { TrainOptions } from '../config/schema.js';
+import type { Columns, Floats } from '../engine/engine.js';
 import { dataKind } from '../events/data-kinds.js';
-import type { EventBatch } from '../events/event-batch.js';
 import { loadRun } from '../score/load-run.js';
 import { columnsOf, rowLength, type RepresentationName, selectColumns } from '../score/representation.js';
 import type { RowSource } from '../train/rows.js';
@@ -22,7 +22,7 @@ export interface Levels {
   /** Numbers of a row of all levels. */
   readonly length: number;
   /** [events, length] */
-  embed(events: EventBatch): Promise<Floats>;
+  embed(events: Columns): Promise<Floats>;
   dispose(): void;
 }
 
@@ -31,11 +31,10 @@ export function levelNames(headLayers: number): RepresentationName[] {
   return ['pool', ...Array.from({ length: headLayers }, (_, l) => `head${l + 1}` as RepresentationName)];
 }
 
-export async function openLevels({ folder, options, engine, scorer }: TrialModel): Promise<Levels> {
+export async function openLevels(trial: TrialModel): Promise<Levels> {
+  const { folder, options, engine } = trial;
   const { parts } = await loadRun(folder);
   const { config, weights } = parts.encoder;
-  const { data } = scorer.domain;
-  const named = options.recipe === 'default' ? dataKind(data).recipe : options.recipe;
   const model = engine.contrastive(
     {
       ...config,
@@ -44,7 +43,7 @@ export async function openLevels({ folder, options, engine, scorer }: TrialModel
       temperature: options.temperature,
       optimiser: { kind: 'adam' },
     },
-    resolveRecipe(await loadRecipe(named), engine.augmentations(), data),
+    await recipeOf(trial, options.recipe),
   );
   try {
     model.setWeights(weights);
@@ -61,6 +60,13 @@ export async function openLevels({ folder, options, engine, scorer }: TrialModel
     embed: events => model.embed(events),
     dispose: () => model.dispose(),
   };
+}
+
+/** A recipe as `train` would take it for the data of a trial. */
+export async function recipeOf({ engine, scorer }: TrialModel, recipe: TrainOptions['recipe']): Promise<Recipe> {
+  const { data } = scorer.domain;
+  const named = recipe === 'default' ? dataKind(data).recipe : recipe;
+  return resolveRecipe(await loadRecipe(named), engine.augmentations(), data);
 }
 
 /** One level of rows of all levels. Closing it is left to who closes those. */

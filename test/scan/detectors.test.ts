@@ -18,14 +18,15 @@ test('levels: the pooled vector, then the layers of the head', () => {
 
 test('scores are made alike, in the same order', () => {
   const scores = Float32Array.of(1, 10, 100, 1000);
-  const alike = standardiser(scores)(scores);
+  const alike = standardiser(scores, true)(scores);
   const unit = Math.sqrt(1.25);
   [-1.5, -0.5, 0.5, 1.5].forEach((value, i) => expect(alike[i]).toBeCloseTo(value / unit, 5));
-  const [none, more, endless] = standardiser(scores)(Float32Array.of(0, 1e-3, Infinity));
+  const [none, more, endless] = standardiser(scores, true)(Float32Array.of(0, 1e-3, Infinity));
   expect(Number.isFinite(none)).toBe(true);
   expect(none).toBeLessThan(more);
   expect(endless).toBe(Infinity);
-  expect([...standardiser(Float32Array.of(2, 2))(Float32Array.of(2, 3))][0]).toBe(0);
+  expect(standardiser(Float32Array.of(2, 2), true)(Float32Array.of(2, 3))[0]).toBe(0);
+  expect([...standardiser(Float32Array.of(-1, 3), false)(Float32Array.of(-3, 5))]).toEqual([-2, 2]);
 });
 
 /** Two seeds, two levels, two detectors, each blind by noise that some other has with the opposite sign. */
@@ -74,7 +75,10 @@ test('ensembles are of scores, over levels, detectors and seeds', async () => {
 
 test.each(['pool', 'head1'] as const)('detectors on every level of a run that reads %s', async representation => {
   const { start } = here(detectors);
-  const request = requestOf({ study: 'detectors', train: { comparators: false, representation } });
+  const request = requestOf({
+    study: 'detectors',
+    train: { comparators: false, detector: 'autoencoder', ratioEpochs: 1, representation },
+  });
   const { json, text, failed } = await scan(detectors, request, {
     out: at(representation),
     jobs: 1,
@@ -88,7 +92,9 @@ test.each(['pool', 'head1'] as const)('detectors on every level of a run that re
   const single = figures.filter(({ method }) => !method.startsWith('mean'));
   expect(single.map(({ method }) => method).toSorted()).toEqual(
     ['pool', 'head1']
-      .flatMap(level => ['autoencoder', 'mahalanobis', 'mixture', 'neighbours'].map(name => methodOf(level, name)))
+      .flatMap(level =>
+        ['autoencoder', 'ratio', 'mahalanobis', 'mixture', 'neighbours'].map(name => methodOf(level, name)),
+      )
       .toSorted(),
   );
   expect(new Set(single.map(aucOf)).size).toBe(single.length);
@@ -98,6 +104,6 @@ test.each(['pool', 'head1'] as const)('detectors on every level of a run that re
     aucOf(own),
     3,
   );
-  expect(Object.keys(json['best'] as object)).toEqual(['autoencoder', 'mahalanobis', 'neighbours', 'mixture']);
+  expect(Object.keys(json['best'] as object)).toEqual(['autoencoder', 'ratio', 'mahalanobis', 'neighbours', 'mixture']);
   expect(text).toContain('## AUC, mean over the signals');
 });

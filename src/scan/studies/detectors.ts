@@ -1,24 +1,26 @@
-import { rowDetectors, type RowDetectorName } from '../../detect/list.js';
+import { rowDetectors } from '../../detect/list.js';
 import type { RowDetector } from '../../detect/row-detector.js';
-import { Detector } from '../../score/detector.js';
+import type { EventStore } from '../../read/store.js';
+import { Detector, precisionOf } from '../../score/detector.js';
 import { selectColumns } from '../../score/representation.js';
 import { trainDetector } from '../../train/autoencoder.js';
+import { trainRatio } from '../../train/ratio.js';
 import { keptRows, type RowSource } from '../../train/rows.js';
 import type { Split } from '../../train/split.js';
-import { type Level, levelNames, levelRows, openLevels } from '../levels.js';
+import { type Level, levelNames, levelRows, type Levels, openLevels, recipeOf } from '../levels.js';
 import type { Study, StudyMethod, TrialModel } from '../study.js';
 import { fitRows, onceABatch } from '../training-rows.js';
 import { methodOf, presentDetectors, variant } from './detectors-present.js';
 
 /** In the order shown. */
-const detectorNames = ['autoencoder', 'mahalanobis', 'neighbours', 'mixture'] as const;
-type DetectorName = (typeof detectorNames)[number];
+const detectorNames = ['autoencoder', 'ratio', 'mahalanobis', 'neighbours', 'mixture'] as const;
 
 /** Which detector, on which level of the representation. */
 export const detectors: Study = {
   name: 'detectors',
   title: 'Detectors on every level of the representation, and ensembles of them',
   seeds: 3,
+  revision: 2,
   async variants() {
     return [{ name: variant, options: {} }];
   },
@@ -29,12 +31,19 @@ export const detectors: Study = {
 /** What a trial's detectors are fitted with. */
 interface Fitting {
   readonly trial: TrialModel;
+  readonly store: EventStore;
   readonly split: Split;
+  readonly encoder: Levels;
   /** Of all levels. */
   readonly rows: RowSource;
 }
 
-type Opened = RowDetector & { dispose?(): void };
+/** A detector on one level, and whether its scores are positive, so that their logarithm is what averages. */
+interface Fitted {
+  readonly name: string;
+  readonly logarithm: boolean;
+  readonly score: (rows: Float32Array) => Promise<Float32Array>;
+}
 
 async function fitDetectors(trial: TrialModel): Promise<StudyMethod[]> {
   const { options, folder } = trial;
@@ -48,9 +57,9 @@ async function fitDetectors(trial: TrialModel): Promise<StudyMethod[]> {
     const embedOnce = onceABatch(events => encoder.embed(events));
     const methods: StudyMethod[] = [];
     try {
-      const split = trial.split(store);
+      const fitting = { trial, store, split: trial.split(store), encoder, rows };
       for (const level of encoder.levels)
-        for (const { name, score } of await fitLevel({ trial, split, rows }, level, opened))
+        for (const { name, score } of await fitLevel(fitting, level, opened))
           methods.push({
             name: methodOf(level.name, name),
             score: async events =>
@@ -59,7 +68,7 @@ async function fitDetectors(trial: TrialModel): Promise<StudyMethod[]> {
     } finally {
       await rows.close();
     }
-    // the encoder and the autoencoders are let go of with the first method
+    // the encoder and the networks are let go of with the first method
     const [first, ...rest] = methods;
     return [{ ...first, dispose: () => opened.forEach(one => one.dispose()) }, ...rest];
   } catch (error) {
@@ -70,73 +79,91 @@ async function fitDetectors(trial: TrialModel): Promise<StudyMethod[]> {
   }
 }
 
-/** All detectors on one level, their scores made alike: standardised logarithms, so that means of several make sense. */
+/** All detectors on one level, their scores made alike, so that means of several make sense. */
 async function fitLevel(
-  { trial, split, rows }: Fitting,
+  fitting: Fitting,
   level: Level,
   opened: { dispose(): void }[],
 ): Promise<Pick<RowDetector, 'name' | 'score'>[]> {
-  const own = levelRows(rows, level);
-  const { training, held } = await fitRows(own, split, trial.signal);
-  const fitted: Pick<RowDetector, 'name' | 'score'>[] = [];
-  for (const name of detectorNames) {
-    const detector: Opened =
-      name === 'autoencoder'
-        ? await fitAutoencoder(trial, own, split)
-        : await fitRow(name, trial, training, level.size);
-    if (detector.dispose) opened.push({ dispose: () => detector.dispose?.() });
-    const standardise = standardiser(await detector.score(held));
-    fitted.push({ name, score: async some => standardise(await detector.score(some)) });
+  const { trial, split } = fitting;
+  const rows = levelRows(fitting.rows, level);
+  const fitted = await fitNetworks(fitting, level, rows, opened);
+  const { training, held } = await fitRows(rows, split, trial.signal);
+  for (const name of ['mahalanobis', 'neighbours', 'mixture'] as const) {
+    const detector = await rowDetectors[name](trial.engine, training, level.size, { seed: trial.seed });
+    fitted.push({ name, logarithm: true, score: some => detector.score(some) });
   }
-  return fitted;
+  const alike: Pick<RowDetector, 'name' | 'score'>[] = [];
+  for (const { name, logarithm, score } of fitted) {
+    const standardise = standardiser(await score(held), logarithm);
+    alike.push({ name, score: async some => standardise(await score(some)) });
+  }
+  return alike;
 }
 
-const fitRow = (
-  name: Exclude<DetectorName, 'autoencoder'> & RowDetectorName,
-  { engine, seed }: TrialModel,
-  training: Float32Array,
-  size: number,
-): Promise<RowDetector> => rowDetectors[name](engine, training, size, { seed });
-
-/** As `train` makes them, on any level. */
-async function fitAutoencoder(
-  { engine, options, seed, signal }: TrialModel,
+/** The two that `train` has, each alone. */
+async function fitNetworks(
+  { trial, store, split, encoder }: Fitting,
+  level: Level,
   rows: RowSource,
-  split: Split,
-): Promise<Opened> {
-  const trained = await trainDetector(
+  opened: { dispose(): void }[],
+): Promise<Fitted[]> {
+  const { engine, options, seed, signal } = trial;
+  const how = { batch: options.detectorBatch, learningRate: options.detectorLearningRate, seed };
+  const autoencoder = await trainDetector(
     engine,
     { rows, split },
     {
+      ...how,
       preparation: options.prepare,
       hidden: options.detectorHidden,
       bottleneck: options.bottleneck,
       activation: 'elu',
       epochs: options.detectorEpochs,
-      batch: options.detectorBatch,
-      learningRate: options.detectorLearningRate,
-      seed,
     },
     { signal },
   );
-  const detector = new Detector(engine, trained);
-  return {
-    name: 'autoencoder',
-    inputs: rows.features,
-    score: some => detector.score(some),
-    dispose: () => detector.dispose(),
-  };
+  const { preparation, members } = autoencoder;
+  const ratio = await trainRatio(
+    engine,
+    {
+      rows,
+      split,
+      store,
+      preparation,
+      represent: async events => selectColumns(await encoder.embed(events), encoder.length, level.columns),
+    },
+    {
+      ...how,
+      hidden: options.ratioHidden,
+      epochs: options.ratioEpochs,
+      recipe: await recipeOf(trial, options.ratioRecipe ?? options.recipe),
+    },
+    precisionOf(members[0].weights) === 'f64' ? 'f64' : 'f32',
+    { signal },
+  );
+  return [
+    { name: 'autoencoder', logarithm: true, weights: autoencoder },
+    { name: 'ratio', logarithm: false, weights: { preparation, members: [ratio] } },
+  ].map(({ weights, ...about }) => {
+    const detector = new Detector(engine, weights);
+    opened.push(detector);
+    return { ...about, score: some => detector.score(some) };
+  });
 }
 
 /** Below what any event scores. */
 const leastScore = 1e-30;
 
-/** ln(score), to mean 0 and variance 1 over events of background that nothing was fitted on. It keeps the order. */
-export function standardiser(background: Float32Array): (scores: Float32Array) => Float32Array {
-  const log = (score: number): number => Math.log(Math.max(score, leastScore));
-  const logs = Float64Array.from(background, log);
-  const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
-  const variance = logs.reduce((sum, value) => sum + (value - mean) ** 2, 0) / logs.length;
+/**
+ * Scores, or their logarithms, to mean 0 and variance 1 over events of background that nothing was fitted on. It keeps
+ * their order.
+ */
+export function standardiser(background: Float32Array, logarithm: boolean): (scores: Float32Array) => Float32Array {
+  const on = (score: number): number => (logarithm ? Math.log(Math.max(score, leastScore)) : score);
+  const values = Float64Array.from(background, on);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
   const width = variance > 0 ? Math.sqrt(variance) : 1;
-  return scores => scores.map(score => (log(score) - mean) / width);
+  return scores => scores.map(score => (on(score) - mean) / width);
 }
