@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -23,10 +22,12 @@ async function checkpointOf(out: string, loss: string): Promise<string> {
   }
 }
 
-/** The one process that a process has started. */
-function childOf(pid: number | undefined): number {
-  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  return Number(stdout.trim().split('\n')[0]);
+/** The process that holds a run of a loss. */
+function processAt(out: string, loss: string): number {
+  const held = readdirSync(path.join(out, 'runs')).map(name =>
+    new RegExp(String.raw`^${loss}-s1-\w+\.(\d+)-\w+\.tmp$`).exec(name),
+  );
+  return Number(held.find(match => match !== null)?.[1]);
 }
 
 /** All scores of a study, by the trial's name and the file's. */
@@ -54,7 +55,7 @@ test('a study that was stopped, and one of whose trials was killed, ends as if n
 
   const second = start([...comparison, '--out', out]);
   await checkpointOf(out, 'anomclr');
-  process.kill(childOf(second.child.pid), 'SIGKILL');
+  process.kill(processAt(out, 'anomclr'), 'SIGKILL');
   const killed = await second.finished;
   expect(killed.code).toBe(1);
   expect(killed.stderr).toContain('anomclr, seed 1: its process was ended by SIGKILL\n');
@@ -84,7 +85,7 @@ test('a study that was stopped, and one of whose trials was killed, ends as if n
   expect(json.trials.map(({ variant }) => variant)).toEqual(['clr', 'anomclr', 'anomclr+']);
   expect(json.settings).toMatchObject({ epochs: 12, width: 16 });
   for (const { name } of json['figures'] as { name: string }[]) expect(third.stdout).toContain(`| ${name} `);
-});
+}, 300_000);
 
 test.each([
   [['scan'], /^anomalyclr: scan needs study: comparison: .*\n$/],
