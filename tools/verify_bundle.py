@@ -59,15 +59,15 @@ def ways(events):
     yield "together with the others, its objects spread over 64 slots", 0, pad(events, SLOTS, scattered)
 
 
-def differences(expected, found, e):
-    """name -> (how far off, how it is told) of the figures of one event."""
+def differences(expected, found, e, scale):
+    """name -> (how far off, how it is told) of the figures of one event; scores below scale relative to that."""
     tiny = np.finfo(np.float64).tiny
     want = np.asarray(expected["representation"], np.float64)
     off = np.abs(found["representation"][e] - want).max(initial=0) / max(np.abs(want).max(initial=0), tiny)
     result = {"representation": (off, f"off by {off:.2g} of its largest number")}
     if expected["score"] is not None:
         score = float(found["score"][e])
-        off = abs(score - expected["score"]) / max(abs(expected["score"]), tiny)
+        off = abs(score - expected["score"]) / max(abs(expected["score"]), scale, tiny)
         result["score"] = (off, f"{score}, expected {expected['score']}")
     distance = float(found["domain_distance"][e])
     off = abs(distance - expected["distance"]) / max(1, expected["distance"])
@@ -85,6 +85,7 @@ def verify(file, providers):
     reference = card["reference"]
     tolerance = reference["tolerance"]
     events = reference["events"]
+    scale = reference.get("scoreScale", 0)
     if not events:
         sys.exit(f"{file}: its card has no reference events")
     session = ort.InferenceSession(file, providers=providers)
@@ -94,7 +95,7 @@ def verify(file, providers):
     for how, first, objects in ways([event["objects"] for event in events]):
         found = dict(zip(names, session.run(None, {"objects": objects})))
         for e in range(len(objects)):
-            for name, (off, told) in differences(events[first + e], found, e).items():
+            for name, (off, told) in differences(events[first + e], found, e, scale).items():
                 worst[first + e][name] = np.maximum(worst[first + e].get(name, 0.0), off)
                 if not off <= tolerance.get(name, VERDICT_TOLERANCE):
                     faults[first + e].setdefault(name, f"{name} {told} ({how})")

@@ -141,6 +141,11 @@ export const cardSchema = z
     reference: z.strictObject({
       /** Largest difference of a recomputed score, relative to it, and of a representation, relative to its largest number. */
       tolerance: z.strictObject({ score: z.number().positive(), representation: z.number().positive() }),
+      /**
+       * Differences of smaller scores are relative to this: 1 where members of a detector are added up in standard
+       * deviations, so that scores lie on both sides of 0.
+       */
+      scoreScale: z.number().positive().optional(),
       events: z.array(referenceEventSchema),
     }),
   })
@@ -161,3 +166,7 @@ export type Threshold = z.infer<typeof thresholdSchema>;
 export type PrecisionChange = z.infer<typeof precisionChangeSchema>;
 export type Tolerance = Card['reference']['tolerance'];
 export type ReferenceEvent = z.infer<typeof referenceEventSchema>;
+
+/** How far a score is from what it should be, relative to that or to the scale of scores. */
+export const scoreDifference = (found: number, expected: number, scale = Number.MIN_VALUE): number =>
+  found === expected ? 0 : Math.abs(found - expected) / Math.max(Math.abs(expected), scale);

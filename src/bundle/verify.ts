@@ -5,6 +5,7 @@ import {
   crossedColumns,
   crossedRowsOf,
   crossedSizeOf,
+  scoreDifference,
   slotLimits,
   type Card,
   type ReferenceEvent,
@@ -19,7 +20,7 @@ export interface VerifiedEvent {
   readonly event: number;
   readonly objects: number;
   readonly score: number | null;
-  /** Relative to the score; null in a bundle without. */
+  /** Relative to the score, or to the card's scale of scores; null in a bundle without. */
   readonly scoreDifference: number | null;
   /** Relative to the largest number of the representation. */
   readonly representationDifference: number;
@@ -113,7 +114,7 @@ class Comparison {
     const at = (values: ArrayLike<number>, size: number) =>
       Array.from({ length: size }, (_, i) => values[e * size + i]);
     if (expected.score !== null && found.score) {
-      const off = Math.abs(found.score[e] - expected.score) / Math.max(Math.abs(expected.score), Number.MIN_VALUE);
+      const off = scoreDifference(found.score[e], expected.score, card.reference.scoreScale);
       this.scoreDifference = largest(this.scoreDifference, off);
       if (!(off <= tolerance.score)) this.fault('score', `${found.score[e]}, expected ${expected.score}`, how);
     }

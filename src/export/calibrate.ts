@@ -1,4 +1,4 @@
-import type { Calibration, PrecisionChange, Threshold } from '../bundle/card.js';
+import { scoreDifference, type Calibration, type PrecisionChange, type Threshold } from '../bundle/card.js';
 import { AnomalyClrError } from '../errors.js';
 import { auc } from '../evaluate/auc.js';
 import { MINIMUM_BACKGROUND, wilson } from '../evaluate/intervals.js';
@@ -109,17 +109,19 @@ export interface PairedScores {
  *
  * @param thresholds - of the f32 scores
  * @param signals - by name
+ * @param scoreScale - as the card has it
  * @throws AnomalyClrError on no events or a NaN
  */
 export function compareScores(
   background: PairedScores,
   signals: readonly (PairedScores & { readonly name: string })[],
   thresholds: readonly Threshold[],
+  scoreScale?: number,
 ): PrecisionChange {
   const sorted = { f32: sortScores(background.f32), here: sortScores(background.here) };
   return {
     background: background.f32.length,
-    scoreChange: relativeChange(background),
+    scoreChange: relativeChange(background, scoreScale),
     decisions: changedDecisions(background, thresholds),
     signals: signals.map(({ name, ...scores }) => ({
       name,
@@ -130,13 +132,16 @@ export function compareScores(
   };
 }
 
-/** |here - f32| / |f32|; an event whose f32 score is 0 has no relative change and is left out. */
-function relativeChange({ f32, here }: PairedScores): PrecisionChange['scoreChange'] {
+/**
+ * |here - f32| / |f32|, or over the scale of scores where that is larger; without a scale, an event whose f32 score is 0 has
+ * no relative change and is left out.
+ */
+function relativeChange({ f32, here }: PairedScores, scoreScale?: number): PrecisionChange['scoreChange'] {
   const all = new Float64Array(f32.length);
   let count = 0;
   for (let i = 0; i < f32.length; i++) {
-    const change = Math.abs(here[i] - f32[i]) / Math.abs(f32[i]);
-    if (Number.isFinite(change)) all[count++] = change;
+    const change = scoreDifference(here[i], f32[i], scoreScale);
+    if (Number.isFinite(change) && (f32[i] !== 0 || scoreScale !== undefined)) all[count++] = change;
   }
   const changes = all.subarray(0, count).sort();
   if (changes.length === 0) throw new AnomalyClrError('no score above 0 to compare precisions with');

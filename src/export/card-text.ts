@@ -47,6 +47,15 @@ const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 /** At most `digits` figures, without zeros that say nothing. */
 export const figures = (x: number, digits = 4): string => String(Number(x.toPrecision(digits)));
 
+/** The detector in words; options of older runs name none. */
+function detectorOf({ detector }: Card['training']['options']): string {
+  if (detector === 'combined')
+    return 'an autoencoder and a network for the likelihood ratio of anomalous views and background';
+  return detector === 'ratio'
+    ? 'a network for the likelihood ratio of anomalous views and background'
+    : 'an autoencoder';
+}
+
 function whatItIs({ part, precision: numbers, layout, version, created, ...card }: Card, file: CardFile): string {
   const { data } = card.domain;
   const one = data === undefined ? 'collider event' : dataKind(data).words.one;
@@ -56,7 +65,7 @@ function whatItIs({ part, precision: numbers, layout, version, created, ...card 
       : `turns every ${one} into a vector, its representation. It was trained on background alone`;
   return (
     `\`${file.file}\` (ONNX, ${file.bytes} bytes, SHA-256 \`${file.sha256}\`) ${does}: an encoder trained by contrast ` +
-    `(loss \`${card.training.loss}\`)${part === 'scorer' ? ', and an autoencoder on its representation ' : ', read at '}` +
+    `(loss \`${card.training.loss}\`)${part === 'scorer' ? `, and ${detectorOf(card.training.options)} on its representation ` : ', read at '}` +
     `\`${card.representation.name}\` of size ${card.representation.size}. Numbers ${numbers}, layout ${layout}; made by ` +
     `anomalyclr ${version} on ${created}. Physical units go in; scaling, masking and the domain's verdict are inside. ` +
     'All of this card also lies in the file itself, as JSON under the metadata key `anomalyclr.card`.'
@@ -260,12 +269,12 @@ function stepText({ augmentation, ...given }: Step): string {
   return `\`${augmentation}\`${help}${values.length > 0 ? `; ${values.join(', ')}` : ''}`;
 }
 
-function reference({ reference: { tolerance, events }, part }: Card): string {
+function reference({ reference: { tolerance, scoreScale, events }, part }: Card): string {
   if (events.length === 0) return '';
   return section(
     'Reference events',
     `Eight events and what the graph made of them where it was built; recomputed, scores should agree to ` +
-      `${tolerance.score.toExponential(1)} and representations to ${tolerance.representation.toExponential(1)}. ` +
+      `${tolerance.score.toExponential(1)}${scoreScale === undefined ? '' : ` (of the score, or of ${scoreScale} where that is more)`} and representations to ${tolerance.representation.toExponential(1)}. ` +
       `Objects and representations are in the JSON card.`,
     table(
       ['event', 'objects', ...(part === 'scorer' ? ['score'] : []), 'in domain', 'distance'],

@@ -1,5 +1,5 @@
 import type { Bundle, BundleOutputs } from '../bundle/bundle.js';
-import type { Card, ReferenceEvent, Tolerance } from '../bundle/card.js';
+import { scoreDifference, type Card, type ReferenceEvent } from '../bundle/card.js';
 import { padEvents } from '../bundle/pad.js';
 import type { DetectorModel, Engine, Floats, ScoringModel } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
@@ -80,7 +80,7 @@ export async function checkBundle(
     bundle,
     reference.events.map(({ objects }) => objects),
   );
-  again.forEach((event, i) => checkReference(event, reference.events[i], reference.tolerance, i));
+  again.forEach((event, i) => checkReference(event, reference.events[i], reference, i));
   let events = 0;
   const worst = { score: 0, representation: 0 };
   for (const { what, events: all } of groups) {
@@ -173,11 +173,15 @@ export class Difference {
   }
 }
 
-function checkReference(got: ReferenceEvent, wanted: ReferenceEvent, tolerance: Tolerance, i: number): void {
+function checkReference(
+  got: ReferenceEvent,
+  wanted: ReferenceEvent,
+  { tolerance, scoreScale }: Card['reference'],
+  i: number,
+): void {
   const representation = new Difference();
   representation.add(Float64Array.from(got.representation), Float64Array.from(wanted.representation));
-  const score =
-    wanted.score === null || got.score === null ? 0 : Math.abs(got.score - wanted.score) / Math.abs(wanted.score);
+  const score = wanted.score === null || got.score === null ? 0 : scoreDifference(got.score, wanted.score, scoreScale);
   const same =
     got.inDomain === wanted.inDomain &&
     got.crossed.join() === wanted.crossed.join() &&

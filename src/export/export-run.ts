@@ -145,6 +145,11 @@ class Maker {
     }
   }
 
+  /** Scores that are sums of members in standard deviations vary by about 1, around 0. */
+  private get scoreScale(): number | undefined {
+    return this.run.parts.detector.members[0].standard ? 1 : undefined;
+  }
+
   private get graph(): GraphOptions {
     const { part, precision, layout } = this.options;
     return { part, precision, layout };
@@ -251,7 +256,7 @@ class Maker {
     }
     const signals = await this.signalScores([f32, here]);
     const { thresholds } = setThresholds(background.f32, seed, null);
-    return { calibration, precisionChange: compareScores(background, signals, thresholds), outside };
+    return { calibration, precisionChange: compareScores(background, signals, thresholds, this.scoreScale), outside };
   }
 
   private warnOfTraining({ heldBack, files }: BackgroundSource): void {
@@ -298,9 +303,13 @@ class Maker {
     const events = here === f32 ? plain : await expectedOf(here, chosen);
     const none: Tolerance = { score: 0, representation: 0 };
     const rounding = (await this.roundingOf(plain, judge)) ?? none;
-    const steps = ['f16', 'int8'].includes(this.options.precision) ? largestDifference(events, plain) : none;
+    const steps = ['f16', 'int8'].includes(this.options.precision)
+      ? largestDifference(events, plain, this.scoreScale)
+      : none;
     const room = (of: keyof Tolerance): number => Math.max(f32Tolerance[of], roundingRoom * rounding[of], steps[of]);
-    return { tolerance: { score: room('score'), representation: room('representation') }, events };
+    const tolerance = { score: room('score'), representation: room('representation') };
+    const { scoreScale } = this;
+    return { tolerance, ...(scoreScale === undefined ? {} : { scoreScale }), events };
   }
 
   /** How far float32 is from the same model in float64 on these events; undefined where the engine cannot tell. */
@@ -314,6 +323,6 @@ class Maker {
       score: score === null ? null : scores[e],
       representation: [...rows.subarray(e * size, (e + 1) * size)],
     }));
-    return largestDifference(plain, truth);
+    return largestDifference(plain, truth, this.scoreScale);
   }
 }

@@ -11,6 +11,7 @@ import { dataKind } from '../events/data-kinds.js';
 import { Kind } from '../events/objects.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { Domain } from '../events/domain.js';
+import type { DetectorMember } from '../score/detector.js';
 import type { LoadedRun } from '../score/load-run.js';
 
 /** What a card is made of. */
@@ -23,7 +24,11 @@ export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'pre
   readonly outside: number;
   /** Largest difference of a representation from that of the f32 graph, relative to its largest number. */
   readonly representationChange: number | null;
-  readonly reference: { readonly tolerance: Tolerance; readonly events: ReferenceEvent[] };
+  readonly reference: {
+    readonly tolerance: Tolerance;
+    readonly scoreScale?: number;
+    readonly events: ReferenceEvent[];
+  };
 }
 
 /** What a file's metadata_props hold: the card, and before it what whoever looks at the file should see first. */
@@ -62,7 +67,7 @@ export function makeCard(parts: CardParts): Card {
     precision,
     layout: parts.layout,
     representation: { name: run.representation, size: to - from },
-    signature: signatureOf(part, to - from, run.domain),
+    signature: signatureOf(part, to - from, run.domain, run.parts.detector.members),
     selection: [...dataKind(run.domain.data).selection],
     domain: run.domain,
     training: {
@@ -97,7 +102,23 @@ function optionsOf(settings: Readonly<Record<string, unknown>>): Card['training'
   );
 }
 
-function signatureOf(part: Card['part'], size: number, { data }: Domain): Record<string, string> {
+/** What the score is, in words. */
+function scoreInWords(members: readonly DetectorMember[]): string {
+  if (!members[0].standard) return 'mean squared error of the autoencoder on the representation';
+  const words = {
+    autoencoder: 'the logarithm of the mean squared error of an autoencoder on the representation',
+    ratio: 'the log-likelihood ratio of anomalous views and background by a network on it',
+  };
+  const what = members.map(({ kind }) => words[kind]).join(' plus ');
+  return `${what}, ${members.length > 1 ? 'each ' : ''}less its mean and in units of its standard deviation on background`;
+}
+
+function signatureOf(
+  part: Card['part'],
+  size: number,
+  { data }: Domain,
+  members: readonly DetectorMember[],
+): Record<string, string> {
   const { kinds, roundPhi, words } = dataKind(data);
   const classes = kinds.map(name => `${Kind[name]} ${name === 'met' ? 'MET' : name}`).join(', ');
   const ends = roundPhi ? ', within -pi to pi' : '';
@@ -109,7 +130,7 @@ function signatureOf(part: Card['part'], size: number, { data }: Domain): Record
     ...(part === 'scorer'
       ? {
           score:
-            'float32 [batch], higher is more anomalous: mean squared error of the autoencoder on the representation; ' +
+            `float32 [batch], higher is more anomalous: ${scoreInWords(members)}; ` +
             'NaN for an event that breaks the rules of the input',
         }
       : {}),
@@ -139,6 +160,7 @@ function nuisancesOf({ run, provenance, calibration, precisionChange, representa
     'Scores of two bundles are not on one scale: compare efficiencies, not scores.',
     `The domain rests on ${domain.events} events: what is rarer than about one in ${domain.events} was never seen.`,
     ...rareKinds(domain),
+    ...ratioNotes(run.parts.detector.members, rest.part),
   ];
   if (rest.part === 'scorer') notes.push(...calibrationNotes(calibration, rest.outside, provenance, domain.events));
   if (rest.precision !== 'f32')
@@ -152,6 +174,14 @@ function nuisancesOf({ run, provenance, calibration, precisionChange, representa
     );
   if (provenance.skipped > 0) notes.push(`${provenance.skipped} bad events of the training files were left out.`);
   return notes;
+}
+
+function ratioNotes(members: readonly DetectorMember[], part: Card['part']): string[] {
+  if (part === 'encoder' || !members.some(({ kind }) => kind === 'ratio')) return [];
+  return [
+    'The detector has also learned to tell background from the anomalous scenarios of its recipe (under training): it ' +
+      'favours what resembles them over what does not.',
+  ];
 }
 
 function rareKinds({ data, kinds, events }: Domain): string[] {

@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { crossedSizeOf, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
+import { crossedSizeOf, scoreDifference, type ReferenceEvent, type Tolerance } from '../bundle/card.js';
 import { kindsOf, type Domain } from '../events/domain.js';
 import { type EventBatch, EventBatchBuilder } from '../events/event-batch.js';
 import { Kind } from '../events/objects.js';
@@ -74,17 +74,18 @@ export function batchOf(events: readonly ObjectRows[]): EventBatch {
   return builder.build();
 }
 
-/** Largest difference of scores, each relative to it, and of representations, each relative to its largest number. */
+/** Largest difference of scores, each relative to it or to their scale, and of representations, to their largest numbers. */
 export function largestDifference(
   got: readonly Pick<ReferenceEvent, 'score' | 'representation'>[],
   wanted: readonly Pick<ReferenceEvent, 'score' | 'representation'>[],
+  scoreScale?: number,
 ): Tolerance {
   const relative = (a: number, b: number, to: number) => (a === b ? 0 : Math.abs(a - b) / to);
   const found = { score: 0, representation: 0 };
   got.forEach(({ score, representation }, e) => {
     const other = wanted[e];
     const largest = Math.max(...other.representation.map(Math.abs));
-    found.score = Math.max(found.score, relative(score ?? 0, other.score ?? 0, Math.abs(other.score ?? 0)));
+    found.score = Math.max(found.score, scoreDifference(score ?? 0, other.score ?? 0, scoreScale));
     representation.forEach((x, c) => {
       found.representation = Math.max(found.representation, relative(x, other.representation[c], largest));
     });

@@ -13,7 +13,12 @@ const network = {
 const preparation = z.enum(['none', 'standardise', 'whiten']);
 const members = z
   .array(
-    z.object({ kind: z.enum(['autoencoder', 'ratio']), ...network, mean: z.number(), deviation: z.number().gt(0) }),
+    z.object({
+      kind: z.enum(['autoencoder', 'ratio']),
+      ...network,
+      mean: z.number().min(-1e300).max(1e300),
+      deviation: z.number().min(1e-300).max(1e300),
+    }),
   )
   .min(1)
   .max(2);

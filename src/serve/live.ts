@@ -30,8 +30,12 @@ export interface Live {
 }
 
 export interface LiveScores {
-  /** Of the recent events; null where there are none. Edges are evenly spaced in the logarithm. */
-  readonly spectrum: { readonly edges: readonly number[]; readonly counts: readonly number[] } | null;
+  /** Of the recent events; null where there are none. Edges are evenly spaced, with `log` in the logarithm. */
+  readonly spectrum: {
+    readonly log: boolean;
+    readonly edges: readonly number[];
+    readonly counts: readonly number[];
+  } | null;
   /** To 1 %; null where there are no recent events. */
   readonly quantiles: {
     readonly p50: number;

@@ -218,7 +218,7 @@ export class Monitor {
       total: share(this.passed[t], this.scored),
     }));
     return {
-      spectrum: scores.spectrum(Math.max(0, ...this.thresholds)),
+      spectrum: scores.spectrum(Math.max(-Infinity, ...this.thresholds)),
       quantiles: p50 === null || p90 === null || p99 === null || p999 === null ? null : { p50, p90, p99, p999 },
       without: this.withoutScore,
       thresholds,

@@ -122,6 +122,8 @@ describe.each(layouts)('%s', layout => {
   >([
     ['8 features, last layer of a head with norms', small, 'last', 'standardise', 'elu'],
     ['7 features, pooled', { ...small, features: 7, headNorm: false }, 'pool', 'whiten', 'relu'],
+    ['an autoencoder and a ratio', small, 'pool', 'whiten', 'elu', ['autoencoder', 'ratio']],
+    ['a ratio alone', small, 'pool', 'standardise', 'elu', ['ratio']],
     [
       'a layer between, linear momenta',
       { ...small, ptFeature: 'linear', headNorm: false },

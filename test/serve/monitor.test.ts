@@ -115,6 +115,33 @@ test('scores: spectrum, quantiles and passes agree with sorted values', () => {
   expect(anomalies.map(one => Math.fround(one.score))).toEqual(Array.from(sorted.subarray(-12)).reverse());
 });
 
+test('scores on both sides of 0: even bins, quantiles below 0', () => {
+  const scores = normal(events.count, 0, generator(3));
+  scores[7] = 1000; // which must not squeeze all others into one bin
+  const sorted = scores.toSorted();
+  const feed = new Feed(cardOf([['1e-2', sorted[29_700]]]));
+  feed.send(events, scores);
+  const { scores: got } = feed.monitor.snapshot();
+  const { log, edges, counts } = got!.spectrum!;
+  expect(log).toBe(false);
+  expect(edges[0] / sorted[30]).toBeCloseTo(1, 1);
+  expect(edges.at(-1)).toBeGreaterThan(5);
+  expect(edges.at(-1)).toBeLessThan(20);
+  expect(counts.reduce((a, b) => a + b, 0)).toBeCloseTo(30_000, -1);
+  for (let k = 1; k + 1 < counts.length; k++) {
+    const exact = sorted.filter(score => score >= edges[k] && score < edges[k + 1]).length;
+    expect(Math.abs(counts[k] - exact)).toBeLessThanOrEqual(8 + 0.05 * exact);
+  }
+  expect(Math.abs(got!.quantiles!.p50)).toBeLessThan(0.03);
+  expect(got!.quantiles!.p90 / sorted[27_000]).toBeCloseTo(1, 1);
+  const below = new Feed(cardOf([]));
+  below.send(
+    events,
+    scores.map(score => score - 2000),
+  );
+  expect(below.monitor.snapshot().scores!.quantiles!.p50 / -2000).toBeCloseTo(1, 1);
+});
+
 test('what is old is forgotten, the counts since the start are not', () => {
   const feed = new Feed(cardOf([['1e-2', 100]]));
   feed.send(range(events, 0, 2000), new Float32Array(2000).fill(1000));

@@ -4,6 +4,7 @@ import { parseOptions } from '../../src/config/parse.js';
 import { openEngine } from '../../src/engine/index.js';
 import { AnomalyClrError, UsageError } from '../../src/errors.js';
 import { readAll, writeEvents } from '../../src/read/index.js';
+import { loadDetector } from '../../src/score/detector-file.js';
 import { Scorer } from '../../src/score/scorer.js';
 import { train } from '../../src/train/run.js';
 import { temporaryFolder } from '../read/craft.js';
@@ -85,6 +86,46 @@ test('every choice of the detector and the encoder trains and scores', async () 
     expect([name, got.every(Number.isFinite), new Set(got).size > 40]).toEqual([name, true, true]);
   }
 });
+
+test.each(['ratio', 'combined'] as const)(
+  '--detector %s: the same form on the untrained encoder, none on raw data',
+  async kind => {
+    const changes = { maxEvents: '200', batch: '32', epochs: '1', detectorEpochs: '2', ratioEpochs: '3' };
+    const folder = await run(kind, {
+      ...changes,
+      ratioHidden: '5',
+      detector: kind,
+      ratioRecipe: 'broad',
+      comparators: true,
+    });
+    const ours = kind === 'ratio' ? ['ratio'] : ['autoencoder', 'ratio'];
+    const counts: Record<string, number> = {};
+    for (const { name } of of(folder, 'detector')) counts[name] = (counts[name] ?? 0) + 1;
+    expect(counts).toEqual({
+      ...Object.fromEntries(
+        ours.flatMap(name => [name, `untrained-${name}`].map(one => [one, name === 'ratio' ? 3 : 2])),
+      ),
+      'raw-autoencoder': 2,
+      'raw-autoencoder-log': 2,
+    });
+    const load = (name: string) => loadDetector(path.join(folder, name));
+    for (const file of ['autoencoder.safetensors', 'comparators/untrained-autoencoder.safetensors']) {
+      const { members, preparation } = await load(file);
+      expect(members.map(one => one.kind)).toEqual(ours);
+      expect(members.at(-1)!.widths).toEqual([preparation.outputs, 5, 1]);
+      expect(members.every(one => one.standard !== undefined && one.standard.deviation > 0)).toBe(true);
+    }
+    expect((await load('comparators/raw-autoencoder.safetensors')).members.map(one => one.standard)).toEqual([
+      undefined,
+    ]);
+    const config = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8'));
+    expect([config.ratioRecipe.name, config.recipe.name]).toEqual(['broad', 'default']);
+    expect((await scores(folder)).every(Number.isFinite)).toBe(true);
+    const scorer = await Scorer.open(folder, await openEngine({ engine: 'native', threads: 1 }));
+    expect((await scorer.comparators()).map(({ name }) => name)).toContain('untrained-encoder');
+    scorer.dispose();
+  },
+);
 
 test('further seeds stand in folders of their own and differ', async () => {
   const folder = await run('seeds', { maxEvents: '64', epochs: '1', seeds: '2', seed: '5' });

@@ -14,14 +14,15 @@ function canvas(place: HTMLElement, height: number, label: string) {
   return { picture, inner, text };
 }
 
-/** Counts of the recent scores, both axes logarithmic, with the thresholds. */
+/** Counts of the recent scores with the thresholds, the counts on a logarithmic axis and the scores where they can be. */
 export function drawSpectrum(place: HTMLElement, { spectrum, thresholds, quantiles }: LiveScores): void {
   if (!spectrum) return;
-  const { edges, counts } = spectrum;
+  const { log, edges, counts } = spectrum;
   const label = `Spectrum of the recent scores. ${quantiles ? `Half lie below ${number(quantiles.p50)}, 99 % below ${number(quantiles.p99)}. ` : ''}${thresholds.map(t => `Threshold ${t.rate} at ${number(t.threshold)}.`).join(' ')}`;
   const { picture, inner, text } = canvas(place, 346, label);
-  const [low, high] = [Math.log10(edges[0]), Math.log10(edges[edges.length - 1])];
-  const x = (value: number) => inner.left + ((Math.log10(value) - low) / (high - low)) * (inner.right - inner.left);
+  const on = (value: number) => (log ? Math.log10(value) : value);
+  const [low, high] = [on(edges[0]), on(edges[edges.length - 1])];
+  const x = (value: number) => inner.left + ((on(value) - low) / (high - low)) * (inner.right - inner.left);
   const top = Math.log10(Math.max(10, ...counts)) + 0.1;
   const floor = Math.log10(0.7);
   const y = (count: number) =>
@@ -35,13 +36,13 @@ export function drawSpectrum(place: HTMLElement, { spectrum, thresholds, quantil
       text(inner.left - 6, at + 4, power === 0 ? '1' : power === 1 ? '10' : superscript(power), 'tick end'),
     );
   }
-  for (const value of logTicks(low, high))
+  for (const value of log ? logTicks(low, high) : evenTicks(low, high))
     picture.append(text(x(value), inner.bottom + 16, number(value), 'tick middle'));
   const cut = Math.min(...thresholds.map(t => t.threshold));
   for (const [k, count] of counts.entries()) {
     if (count < 0.7) continue;
     const [from, to] = [x(edges[k]), x(edges[k + 1])];
-    const style = edges[k + 1] > cut && Math.sqrt(edges[k] * edges[k + 1]) >= cut ? 'bar beyond' : 'bar';
+    const style = edges[k + 1] > cut && on(edges[k]) + on(edges[k + 1]) >= 2 * on(cut) ? 'bar beyond' : 'bar';
     const box = { x: from + 0.5, width: Math.max(1, to - from - 1), y: y(count), height: inner.bottom - y(count) };
     picture.append(drawing('rect', { ...box, class: style }));
   }
@@ -113,6 +114,12 @@ function logTicks(low: number, high: number): number[] {
   return powers
     .flatMap(power => steps.map(step => step * 10 ** power))
     .filter(value => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9);
+}
+
+function evenTicks(low: number, high: number): number[] {
+  const step = niceCeiling((high - low) / 6);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, k) => (first + k) * step);
 }
 
 /** 1, 2, 4 or 10 times a power of ten. */
