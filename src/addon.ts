@@ -124,6 +124,8 @@ export interface TrainerConfig extends EncoderConfig {
   pivotWeight?: number;
   /** Where it reads them: 0 the pooled vector, l the output of layer l of the head. */
   pivotLevel?: number;
+  /** How it brings rows to one scale, by the covariance of the anchors in a batch; `none` where left out. */
+  pivotScaling?: 'none' | 'standardise' | 'whiten';
   optimiser: NativeOptimiser;
 }
 

@@ -11,6 +11,15 @@
 namespace aclr::binding {
 namespace {
 
+RowScaling row_scaling(Napi::Object from, const char* name) {
+  if (from.Get(name).IsUndefined()) return RowScaling::kNone;
+  const std::string how = text_of(from, name);
+  if (how == "none") return RowScaling::kNone;
+  if (how == "standardise") return RowScaling::kStandardise;
+  if (how == "whiten") return RowScaling::kWhiten;
+  fail(from.Env(), std::string(name) + " must be none, standardise or whiten");
+}
+
 TrainerConfig trainer_config(Napi::Object from) {
   TrainerConfig config;
   config.encoder = encoder_config(from);
@@ -20,6 +29,7 @@ TrainerConfig trainer_config(Napi::Object from) {
   config.loss_weights.anomaly = number_or(from, "anomalyWeight", 1, 0, 1e6);
   config.pivot_weight = number_or(from, "pivotWeight", 0, 0, 1e6);
   config.pivot_level = from.Get("pivotLevel").IsUndefined() ? 0 : integer_of(from, "pivotLevel", 0, config.encoder.head_layers);
+  config.pivot_scaling = row_scaling(from, "pivotScaling");
   config.optimiser = optimiser_of(object_of(from.Get("optimiser"), "optimiser"));
   if (find_loss<float>(config.loss.c_str()) == nullptr) fail(from.Env(), "there is no loss " + config.loss);
   return config;

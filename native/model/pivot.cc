@@ -29,7 +29,10 @@ class TiledPivot {
   }
 
   double run() {
-    centre();
+    if (!scale()) {
+      if (packed_ != nullptr) clear();
+      return 0;
+    }
     add_up();
     // with r_i the mean of a_ij over j, m that of all: A_ij = a_ij - r_i - r_j + m, mean A^2 = mean a^2 - 2 mean r^2 + m^2
     const double count = all_;
@@ -50,6 +53,9 @@ class TiledPivot {
     if (packed_ != nullptr) {
       if (none) clear();
       else spread();
+      std::vector<T*> dx(all_);
+      for (int i = 0; i < all_; ++i) dx[i] = this->dx(i);
+      scale_.backward(pool_, rows_, dx);
     }
     return none ? 0 : 2 * covariance_ / std::sqrt(variance_);
   }
@@ -58,30 +64,21 @@ class TiledPivot {
   T* x(int i) const { return rows_ + std::size_t(i) * d_; }
   T* dx(int i) const { return batch_.dx[i / n_] + std::size_t(i % n_) * d_; }
 
-  // The rows about their mean: distances stay, and squares stand out less above them.
-  void centre() {
-    std::vector<double> mean(d_, 0.0);
+  // The rows in the scale of the first population, about its mean: distances stay, and squares stand out less above them.
+  // False where they are all one.
+  bool scale() {
+    for (int v = 0; v < 2; ++v) std::copy(batch_.x[v], batch_.x[v] + std::size_t(n_) * d_, x(v * n_));
+    if (!scale_.scale(pool_, batch_.scaling, rows_, all_, n_, d_)) return false;
     for (int i = 0; i < all_; ++i) {
-      const T* from = batch_.x[i / n_] + std::size_t(i % n_) * d_;
-      for (int c = 0; c < d_; ++c) mean[c] += from[c];
+      square_[i] = 0;
+      for (int c = 0; c < d_; ++c) square_[i] += x(i)[c] * x(i)[c];
     }
-    for (double& m : mean) m /= all_;
-    pool_.run(blocks_, [&](int block) {
-      for (int i = block * kTileRows; i < std::min(all_, (block + 1) * kTileRows); ++i) {
-        const T* from = batch_.x[i / n_] + std::size_t(i % n_) * d_;
-        T square = 0;
-        for (int c = 0; c < d_; ++c) {
-          x(i)[c] = static_cast<T>(from[c] - mean[c]);
-          square += x(i)[c] * x(i)[c];
-        }
-        square_[i] = square;
-      }
-    });
     pool_.run(tiles_, [&](int tile) {
       const int col = tile * kTileCols, cols = std::min(kTileCols, all_ - col);
       op_.pack(x(col), 1, d_, d_, cols, transposed_ + transposed_at_ * tile);
       if (packed_ != nullptr) op_.pack(x(col), d_, 1, cols, d_, packed_ + packed_at_ * tile);
     });
+    return true;
   }
 
   // a <- distances of rows first .. to those of a tile.
@@ -194,6 +191,7 @@ class TiledPivot {
   T *rows_, *square_, *transposed_, *packed_;
   double *distance_, *across_, *squares_;
   double mean_ = 0, variance_ = 0, covariance_ = 0;
+  RowScale<T> scale_;
 };
 
 }  // namespace

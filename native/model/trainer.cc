@@ -91,7 +91,7 @@ Status Trainer<T>::run(ThreadPool& pool, const ViewRows<T>& rows, int total, con
     contrasted.z[v] = z_[v].need(room);
     if (update) contrasted.dz[v] = dz_[v].need(room);
   }
-  PivotBatch<T> populations{events, pivot_d, {}, {}};
+  PivotBatch<T> populations{events, pivot_d, {}, {}, config_.pivot_scaling};
   for (int v = 0; v < pivot_views(); ++v) {
     populations.x[v] = rows_[v].need(std::size_t(events) * pivot_d);
     if (update) populations.dx[v] = drows_[v].need(std::size_t(events) * pivot_d);

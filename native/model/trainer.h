@@ -25,6 +25,7 @@ struct TrainerConfig {
   // read: 0 the pooled vector, l the output of layer l of the head. Of one rank alone.
   double pivot_weight = 0;
   int pivot_level = 0;
+  RowScaling pivot_scaling = RowScaling::kNone;
 };
 
 struct StepResult {

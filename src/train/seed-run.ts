@@ -197,7 +197,11 @@ export class SeedRun {
       anomalyWeight: options.anomalyWeight,
       // of what the detector will read
       ...(options.pivotWeight > 0
-        ? { pivotWeight: options.pivotWeight, pivotLevel: levelOf(options.representation, this.config) }
+        ? {
+            pivotWeight: options.pivotWeight,
+            pivotLevel: levelOf(options.representation, this.config),
+            pivotScaling: options.prepare,
+          }
         : {}),
       optimiser: {
         kind: 'adam',

@@ -200,7 +200,7 @@ export function calls(addon: Addon = loadAddon()): Record<string, Call> {
       fields: {
         precision: text, ...encoderFields, loss: text,
         temperature: number(1e-6, 1e6), invarianceWeight: number(0, 1e6, true), anomalyWeight: number(0, 1e6, true),
-        pivotWeight: number(0, 1e6, true), pivotLevel: whole(0, 2, true), ...optimiserFields,
+        pivotWeight: number(0, 1e6, true), pivotLevel: whole(0, 2, true), pivotScaling: { ...text, optional: true }, ...optimiserFields,
       },
       run: a => new addon.Trainer(a).dispose(),
     },
