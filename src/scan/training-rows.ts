@@ -17,13 +17,18 @@ export interface FitRows {
 }
 
 /** @throws Stopped where `signal` fired */
+export function stopIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new Stopped('stopped while fitting detectors', signal);
+}
+
+/** @throws Stopped where `signal` fired */
 export async function fitRows(rows: RowSource, split: Split, signal?: AbortSignal): Promise<FitRows> {
   const take = async (part: 'training' | 'validation', most: number): Promise<Float32Array> => {
     const stride = Math.max(1, Math.ceil(split[part] / most));
     const parts: Float32Array[] = [];
     let before = 0;
     for (let stretch = 0; stretch + 1 < rows.first.length; stretch++) {
-      if (signal?.aborted) throw new Stopped('stopped while fitting detectors', signal);
+      stopIfAborted(signal);
       const positions = split.within(rows.first[stretch], rows.first[stretch + 1])[part];
       const index = positions.filter((_, i) => (before + i) % stride === 0);
       before += positions.length;

@@ -9,7 +9,7 @@ import { keptRows, type RowSource } from '../../train/rows.js';
 import type { Split } from '../../train/split.js';
 import { type Level, levelNames, levelRows, type Levels, openLevels, recipeOf } from '../levels.js';
 import type { Study, StudyMethod, TrialModel } from '../study.js';
-import { fitRows, onceABatch } from '../training-rows.js';
+import { fitRows, onceABatch, stopIfAborted } from '../training-rows.js';
 import { methodOf, presentDetectors, variant } from './detectors-present.js';
 
 /** In the order shown. */
@@ -90,6 +90,7 @@ async function fitLevel(
   const fitted = await fitNetworks(fitting, level, rows, opened);
   const { training, held } = await fitRows(rows, split, trial.signal);
   for (const name of ['mahalanobis', 'neighbours', 'mixture'] as const) {
+    stopIfAborted(trial.signal);
     const detector = await rowDetectors[name](trial.engine, training, level.size, { seed: trial.seed });
     fitted.push({ name, logarithm: true, score: some => detector.score(some) });
   }

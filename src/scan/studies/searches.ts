@@ -6,7 +6,7 @@ import { rawFeatureCountOf, rawFeatures } from '../../score/raw-features.js';
 import { computedRows } from '../../train/rows.js';
 import { auc, efficiency, type Entry, figuresOfEntries, measureTables, significance } from '../entries.js';
 import type { Presentation, Study, StudyMethod, StudyResults, TrialModel } from '../study.js';
-import { fitRows, onceABatch } from '../training-rows.js';
+import { fitRows, onceABatch, stopIfAborted } from '../training-rows.js';
 import { overlapPanel, overlapsOf, overlapTables } from './searches-overlap.js';
 
 const variant = 'run';
@@ -64,6 +64,7 @@ async function fitSearches(trial: TrialModel): Promise<StudyMethod[]> {
       const { training } = await fitRows(computedRows(store, size, rows), trial.split(store), trial.signal);
       const rowsOnce = onceABatch(rows);
       for (const name of fitted) {
+        stopIfAborted(trial.signal);
         const detector = await rowDetectors[name](trial.engine, training, size, { seed: trial.seed, scale });
         methods.push({ name: `${prefix}-${name}${suffix}`, score: events => detector.score(rowsOnce(events)) });
       }
