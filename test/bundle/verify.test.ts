@@ -52,6 +52,18 @@ needsRuntime.each<[string, (event: Event) => unknown, RegExp]>([
   expect(events.map(event => event.passed)).toEqual([true, true, false, true, true, true, true, true]);
 });
 
+needsRuntime('a card with a scale of scores has small ones compared on it', async () => {
+  const off = (whole: Card, scale?: number): Card => {
+    const { tolerance, events } = whole.reference;
+    (events[2] as Event).score! += 9 * tolerance.score;
+    return { ...whole, reference: { ...whole.reference, ...(scale === undefined ? {} : { scoreScale: scale }) } };
+  };
+  for (const [scale, passed] of [[undefined, false], [10, true], [8, false]] as const) {
+    await writeBundle(at('scaled.onnx'), { change: whole => off(whole, scale) });
+    expect([scale, (await verifyBundle(at('scaled.onnx'), one)).passed]).toEqual([scale, passed]);
+  } // prettier-ignore
+});
+
 needsRuntime('tampered weights fail, in score and representation', async () => {
   const [ours, theirs] = [await smallBundle(), await smallBundle({ seed: 8 })].map(({ bytes }) =>
     fromBinary(ModelProtoSchema, bytes),

@@ -144,6 +144,33 @@ export function parityTests(on: Surroundings): void {
       for (const one of [ours, theirs, trainer, plain, reference]) one.dispose();
     });
 
+    test('a network that learns classes takes the native steps', async () => {
+      const widths = Int32Array.of(4, 6, 5, 1);
+      const start = initialWeights(perceptronLayout(widths), 3, 'f32');
+      const rows = Float32Array.from({ length: 4 * 50 }, (_, i) => 3 * Math.sin(i * i));
+      const classes = Uint8Array.from({ length: 50 }, (_, i) => i % 3 === 0 ? 1 : 0); // prettier-ignore
+      const [ours, theirs] = [engines[kernels], native].map(engine => {
+        const config = {
+          precision: 'f32',
+          learns: 'class',
+          widths,
+          activation: 'elu',
+          activateBottleneck: false,
+        } as const;
+        const model = engine.perceptron({ ...config, optimiser: { kind: 'adam', weightDecay: 0.01 } });
+        model.setWeights(start);
+        return model;
+      });
+      for (let step = 0; step < 20; step++) {
+        const [got, want] = [await ours.step(rows, 1e-2, classes), await theirs.step(rows, 1e-2, classes)];
+        expect(Math.abs(got - want)).toBeLessThan(1e-4);
+      }
+      expect(worst(ours.weights(), start)).toBeGreaterThan(1e-2);
+      expect(worst(ours.weights(), theirs.weights())).toBeLessThan(1e-3);
+      expect(worst(await ours.score(rows), await theirs.score(rows))).toBeLessThan(1e-3);
+      for (const one of [ours, theirs]) one.dispose();
+    });
+
     test('memory is as it was after a thousand steps', async () => {
       const small = { width: 4, feedForward: 4, output: 4, heads: 1, layers: 1, headLayers: 1, dropout: 0.1 };
       const before = tf.memory().numTensors;

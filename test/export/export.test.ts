@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+} from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -8,6 +17,7 @@ import { cardSchema, type Card } from '../../src/bundle/card.js';
 import { openBundle } from '../../src/bundle/open.js';
 import { padEvents } from '../../src/bundle/pad.js';
 import { readCard } from '../../src/bundle/read.js';
+import { verifyBundle } from '../../src/bundle/verify.js';
 import { parseOptions } from '../../src/config/parse.js';
 import { openEngine } from '../../src/engine/index.js';
 import { outsideOf } from '../../src/events/domain.js';
@@ -16,6 +26,9 @@ import { drawEvents } from '../../src/export/draw-events.js';
 import { exportRun } from '../../src/export/export-run.js';
 import { cardFileSchema } from '../../src/export/places.js';
 import { readAll, sha256, writeEvents } from '../../src/read/index.js';
+import { initialWeights } from '../../src/model/initialise.js';
+import { perceptronLayout } from '../../src/model/layout.js';
+import { loadDetector, saveDetector } from '../../src/score/detector-file.js';
 import { Scorer } from '../../src/score/scorer.js';
 import { temporaryFolder } from '../read/craft.js';
 import { anomalyclr } from '../cli/in-process.js';
@@ -149,6 +162,43 @@ if (!snippetRuns) console.log('no Python with onnxruntime here: the snippet of t
   expect(Math.abs(Number(score) / (first.score ?? 0) - 1)).toBeLessThan(1e-4);
   expect(inside).toBe('True');
 });
+
+needsRuntime(
+  'a detector of two members: the graph adds them up, the card says so, scores around 0 are verified',
+  async () => {
+    const combined = at('combined');
+    cpSync(model, combined, { recursive: true });
+    const detector = await loadDetector(path.join(model, 'autoencoder.safetensors'));
+    const widths = [detector.preparation.outputs, 5, 1];
+    const weights = initialWeights(perceptronLayout(widths), 3, 'f32');
+    await saveDetector(path.join(combined, 'autoencoder.safetensors'), {
+      ...detector,
+      members: [
+        { ...detector.members[0], standard: { mean: 0, deviation: 0.3 } },
+        { kind: 'ratio', widths, activation: 'elu', weights, standard: { mean: 0, deviation: 0.4 } },
+      ],
+    });
+    const config = JSON.parse(readFileSync(path.join(combined, 'config.json'), 'utf8')) as object;
+    await writeFile(path.join(combined, 'config.json'), JSON.stringify({ ...config, detector: 'combined' }));
+    const out = at('combined.onnx');
+    const { code, stderr } = await anomalyclr(
+      'export',
+      '--model',
+      combined,
+      '--out',
+      out,
+      '--quiet',
+      ...withBackground,
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    const card = await readCard(out);
+    expect(card.reference.scoreScale).toBe(1);
+    expect(card.signature['score']).toMatch(/logarithm of the mean squared error .* plus the log-likelihood ratio/);
+    expect(readFileSync(at('combined.md'), 'utf8')).toMatch(/an autoencoder and a network for the likelihood ratio/);
+    expect((await verifyBundle(out, { threads: 1, sessions: 1, provider: 'cpu' })).problems).toEqual([]);
+    expect((await readCard(at('a.onnx'))).reference.scoreScale).toBeUndefined();
+  },
+);
 
 needsRuntime('reference events: eight, spread, one out of order, one outside the domain', async () => {
   const { reference, domain } = await readCard(at('a.onnx'));

@@ -134,13 +134,16 @@ describe.each(layouts)('%s', layout => {
     ['continuous mask', { ...small, mask: 'continuous' }, 'pool', 'standardise', 'elu'],
     ['scales of eta and phi', { ...small, features: 7, etaScale: 0.4, phiScale: 0.7 }, 'pool', 'standardise', 'elu'],
     ['no head, one head of attention', { ...small, headLayers: 0, heads: 1 }, 'pool', 'none', 'elu'],
-  ])('%s: as the native engine in float64', async (_, encoder, representation, kind, activation) => {
-    const { parts, native } = await make(encoder, representation, kind, activation);
-    const got = await runEvents(await open(parts, layout), events);
-    agree('representations', got.representation, await native.embed(events), 1e-5);
-    agree('scores', got.score, await native.score(events), kind === 'whiten' ? 1e-4 : 1e-5);
-    native.dispose();
-  });
+  ])(
+    '%s: as the native engine in float64',
+    async (_, encoder, representation, kind, activation, kinds?: DetectorMember['kind'][]) => {
+      const { parts, native } = await make(encoder, representation, kind, activation, kinds);
+      const got = await runEvents(await open(parts, layout), events);
+      agree('representations', got.representation, await native.embed(events), 1e-5);
+      agree('scores', got.score, await native.score(events), kind === 'whiten' ? 1e-4 : 1e-5);
+      native.dispose();
+    },
+  );
 
   needs('batch and slots as they come, objects in any order: an event is what it is alone', async () => {
     const { parts, native } = await make();
