@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { choice, custom, path, real, required, toggle, whole, widths } from './option.js';
 import { common, memory, reading, background, run, engine } from './options-shared.js';
+import { presetNames } from './presets.js';
 import { recipeSchema } from './recipe.js';
 
 const lossAndViews = {
@@ -206,6 +207,13 @@ const machine = {
   }),
 };
 
+const preset = choice({
+  group: 'General',
+  of: presetNames,
+  default: 'standard',
+  help: "settings that stand where nothing else is given: those of this program, or the published paper's",
+});
+
 export const train = z
   .strictObject({
     background,
@@ -218,6 +226,7 @@ export const train = z
     ...reading,
     memory,
     ...machine,
+    preset,
     ...common,
   })
   .refine(o => o.width % o.heads === 0, {
@@ -250,5 +259,6 @@ export const demo = z.strictObject({
   loss: lossAndViews.loss,
   recipe: lossAndViews.recipe,
   ...engine,
+  preset,
   ...common,
 });

@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js';
 import { show } from '../files.js';
 import { optionMeta, type OptionMeta } from './option.js';
 import { parseRecipe } from './recipe.js';
+import { trainPresets } from './presets.js';
 import { commandSchemas, type CommandName, type OptionsOf } from './schema.js';
 
 /** One option as --help and the documentation show it. */
@@ -29,7 +30,7 @@ export function listOptions(command: CommandName): OptionInfo[] {
 
 /**
  * The options of a command from its flags and a configuration file: a flag wins over the file, the file over the
- * default.
+ * preset, the preset over the default.
  *
  * @param flags what stood on the command line, by camelCase name, as text, list of texts or boolean
  * @param fileValues the value in the configuration file; keys may be camelCase or kebab-case
@@ -57,6 +58,8 @@ export function parseOptions<C extends CommandName>(
     values[name] = fromFlag(value, info);
     isFlag.add(name);
   }
+  for (const [name, value] of Object.entries(trainPresets[String(values['preset'])] ?? {}))
+    if (infos.has(name) && !Object.hasOwn(values, name)) values[name] = value;
   const where = (name: string): string => {
     if (!isFlag.has(name) && Object.hasOwn(values, name)) return `${file}: ${name}`;
     return infos.get(name)?.takes === 'positional' ? name : `--${toFlag(name)}`;

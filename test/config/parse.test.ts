@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfigFile } from '../../src/config/config-file.js';
 import { listOptions, parseOptions, toConfig } from '../../src/config/parse.js';
+import { presetNames, trainPresets } from '../../src/config/presets.js';
 import { commandSchemas, type CommandName } from '../../src/config/schema.js';
 import { UsageError } from '../../src/errors.js';
 
@@ -46,6 +47,24 @@ test('defaults are filled in', () => {
     comparators: true,
     resume: false,
   });
+});
+
+test('a preset stands where neither flag nor file gives another', () => {
+  const options = parseOptions('train', { ...train, preset: 'paper', width: '32' }, { heads: 2 });
+  expect(options).toMatchObject({ ...trainPresets['paper'], preset: 'paper', width: 32, heads: 2 });
+  expect(parseOptions('train', {}, toConfig(options))).toEqual(options);
+  expect(parseOptions('train', train, { preset: 'paper' })).toMatchObject(trainPresets['paper']);
+  expect(parseOptions('demo', { preset: 'paper', batch: '64' })).toMatchObject({ recipe: 'paper', batch: 64 });
+  expect(refusal(() => parseOptions('train', { ...train, preset: 'papr' }))).toMatch(
+    /^--preset: got "papr", allowed: /,
+  );
+});
+
+test('every preset has options of train alone, and values that these take', () => {
+  expect(Object.keys(trainPresets)).toEqual([...presetNames]);
+  const shape: Record<string, { parse: (value: unknown) => unknown }> = commandSchemas.train.shape;
+  for (const preset of presetNames)
+    for (const [name, value] of Object.entries(trainPresets[preset])) expect(shape[name].parse(value)).toEqual(value);
 });
 
 test('a flag wins over the file, the file over the default; keys in camelCase or kebab-case', () => {
