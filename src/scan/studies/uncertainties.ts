@@ -7,7 +7,7 @@ import { recorded, shiftedSamples, triggered } from './shifts.js';
 import { presentUncertainties } from './uncertainties-present.js';
 
 /** The weight of the pivot where none is given. */
-const usualPivot = 1000;
+const usualPivot = 10;
 
 /** What detectors do otherwise, drawn anew for each event: the shifts of the generator, none of which has more noise on MET. */
 const nuisances = (jets: readonly [low: number, high: number]): Step[] => [
@@ -35,9 +35,9 @@ export const uncertainties: Study = {
     return [
       variant('plain', { recipe: base }),
       variant('nuisances', { recipe: withNuisances(base, nuisances([0.95, 1.05])) }),
-      // it compares populations, of which jets scaled both ways would make the same
+      // it compares populations: nothing but the nuisances is to tell them apart, and jets scaled both ways would not
       variant('pivot', {
-        recipe: withNuisances(base, nuisances([1.05, 1.05])),
+        recipe: { ...withNuisances(base, nuisances([1.05, 1.05])), anchor: base.physical },
         pivotWeight: pivotWeight > 0 ? pivotWeight : usualPivot,
         device: device === 'auto' ? 'cpu' : device,
       }),
