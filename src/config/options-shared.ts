@@ -67,7 +67,7 @@ export const run = {
     default: 1,
     help: 'trainings with seeds counted up from --seed',
   }),
-  epochs: whole({ group: 'Optimisation', min: 1, max: 100_000, default: 6, help: 'passes over the training events' }),
+  epochs: whole({ group: 'Optimisation', min: 1, max: 100_000, default: 8, help: 'passes over the training events' }),
   maxEvents: whole({
     group: 'Events and augmentations',
     min: 0,

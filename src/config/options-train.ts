@@ -8,7 +8,7 @@ const lossAndViews = {
   loss: choice({
     group: 'Loss',
     of: ['clr', 'anomclr', 'anomclr+', 'ntxent'],
-    default: 'anomclr+',
+    default: 'anomclr',
     help: 'contrastive loss',
   }),
   temperature: real({ group: 'Loss', above: 0, max: 1000, default: 0.1, help: 'temperature of the similarities' }),
@@ -21,7 +21,7 @@ const lossAndViews = {
   anomalyWeight: real({
     group: 'Loss',
     min: 0,
-    default: 3,
+    default: 0.3,
     help: 'weight of the term that drives an event and its anomalous view apart',
   }),
   pivotWeight: real({
@@ -134,7 +134,7 @@ const detector = {
   detector: choice({
     group: 'Detector',
     of: ['autoencoder', 'ratio', 'combined'],
-    default: 'autoencoder',
+    default: 'combined',
     help: 'what gives the score: the error of an autoencoder, the ratio of densities of anomalous views and background, or both',
   }),
   prepare: choice({
@@ -143,7 +143,7 @@ const detector = {
     default: 'whiten',
     help: 'how representations are brought to one scale',
   }),
-  bottleneck: whole({ group: 'Detector', min: 1, max: 4096, default: 10, help: 'narrowest layer of the autoencoder' }),
+  bottleneck: whole({ group: 'Detector', min: 1, max: 4096, default: 2, help: 'narrowest layer of the autoencoder' }),
   detectorHidden: widths({
     group: 'Detector',
     max: 4096,
@@ -175,7 +175,7 @@ const detector = {
     group: 'Detector',
     min: 1,
     max: 100_000,
-    default: 10,
+    default: 5,
     help: 'passes of the network for the ratio',
   }),
   ratioRecipe: custom(z.union([z.string().min(1), recipeSchema]).optional(), {

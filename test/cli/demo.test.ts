@@ -16,7 +16,7 @@ test('the demo goes from sample to evaluation and report, and ends with where th
   ]);
   const evaluation = evaluationSchema.parse(JSON.parse(readFileSync(path.join(out, 'evaluation.json'), 'utf8')));
   expect(evaluation.background.events).toBe(50_000);
-  expect(Object.keys(evaluation.methods['anomclr+'].signals)).toEqual([
+  expect(Object.keys(evaluation.methods['anomclr'].signals)).toEqual([
     'Ato4l',
     'leptoquark',
     'hToTauTau',
@@ -24,7 +24,7 @@ test('the demo goes from sample to evaluation and report, and ends with where th
   ]);
   const report = path.join(out, 'report.html');
   expect(readFileSync(report, 'utf8')).toContain('hChToTauNu');
-  expect(stdout).toContain('anomclr+');
+  expect(stdout).toContain('anomclr');
   expect(stdout.trimEnd().split('\n').slice(-2)).toEqual([
     `figures: ${path.join(out, 'evaluation.json')}`,
     `report:  ${report}`,

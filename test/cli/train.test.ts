@@ -40,7 +40,7 @@ test('a run leaves the files of its contract, whole, and nothing temporary', asy
   const config = json('config.json');
   for (const { name, default: standard } of listOptions('train'))
     if (standard !== undefined) expect(Object.keys(config)).toContain(name);
-  expect(config).toMatchObject({ maxEvents: 1200, width: 16, loss: 'anomclr+', recipe: { name: 'default' } });
+  expect(config).toMatchObject({ maxEvents: 1200, width: 16, loss: 'anomclr', recipe: { name: 'default' } });
   const domain = domainSchema.parse(json('domain.json'));
   expect(domain.events).toBe(1200);
   const encoder = await loadEncoder(path.join(out, 'encoder.safetensors'));

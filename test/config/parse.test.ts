@@ -38,8 +38,8 @@ test.each(commands)('%s: every option has help, a unique flag, and a default tha
 test('defaults are filled in', () => {
   expect(parseOptions('train', train)).toMatchObject({
     ...train,
-    loss: 'anomclr+',
-    epochs: 6,
+    loss: 'anomclr',
+    epochs: 8,
     batch: 512,
     seed: 1,
     recipe: 'default',

@@ -60,7 +60,7 @@ beforeAll(async () => {
     await writeEvents(file, [batch]);
   }
   const flags = smallTraining.map(flag => (flag === sample('background_train') ? training : flag));
-  const { code, stderr } = await cli(['train', ...flags, '--seeds', '2', '--out', model]);
+  const { code, stderr } = await cli(['train', ...flags, '--seeds', '2', '--detector', 'autoencoder', '--out', model]);
   expect([code, stderr]).toEqual([0, '']);
 });
 
@@ -83,7 +83,7 @@ needsRuntime('a bundle with its card inside and beside it, and what it says is s
     representation: { name: 'pool', size: 16 },
     domain: JSON.parse(readFileSync(path.join(model, 'domain.json'), 'utf8')),
     training: {
-      loss: 'anomclr+',
+      loss: 'anomclr',
       seed: 1,
       files: [{ file: 'background.h5', events: 1200, sha256: await sha256(training) }],
       options: { width: 16, background: ['background.h5'], recipe: { name: 'default' } },
@@ -133,7 +133,7 @@ needsRuntime('the Markdown has all that a stranger needs', async () => {
   for (const { pt, eta } of Object.values(card.domain.kinds))
     for (const value of [pt?.max, eta?.min]) expect(text).toContain(` ${Number((value ?? 0).toPrecision(4))} |`);
   for (const note of [...card.nuisances, ...card.selection, ...card.citation]) expect(text).toContain(note);
-  for (const part of ['smear_jets', 'sqrt(GeV)', 'add_objects', '`temperature` 0.1', 'CC0', 'arXiv:2301.04660'])
+  for (const part of ['smear_jets', 'sqrt(GeV)', 'add_spectrum', '`temperature` 0.1', 'CC0', 'arXiv:2301.04660'])
     expect(text).toContain(part);
   expect(text).toContain(String(Number(card.calibration?.thresholds[0].threshold.toPrecision(9))));
   expect(text).toMatch(/Trigger rates, from the other half, are for 40 kHz/);

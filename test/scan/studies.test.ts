@@ -22,10 +22,19 @@ test.each(studyNames)('%s: every variant can be trained, and the name is that of
 });
 
 test('comparison: the losses, with comparators once', async () => {
-  expect((await optionsOf('comparison')).map(({ options }) => [options.loss, options.comparators])).toEqual([
+  const published = await optionsOf('comparison', requestOf({ train: { detector: 'autoencoder' } }));
+  expect(published.map(({ options }) => [options.loss, options.comparators])).toEqual([
     ['clr', false],
     ['anomclr', false],
     ['anomclr+', true],
+  ]);
+  // and the options as they are, where their detector is another
+  const combined = await optionsOf('comparison', requestOf({ train: { detector: 'combined', loss: 'clr' } }));
+  expect(combined.map(({ options }) => [options.loss, options.detector])).toEqual([
+    ['clr', 'autoencoder'],
+    ['anomclr', 'autoencoder'],
+    ['anomclr+', 'autoencoder'],
+    ['clr', 'combined'],
   ]);
   const without = await optionsOf('comparison', requestOf({ train: { comparators: false } }));
   expect(without.some(({ options }) => options.comparators)).toBe(false);

@@ -6,6 +6,9 @@ import type { Study, StudyResults } from '../study.js';
 const losses = ['clr', 'anomclr', 'anomclr+'] as const;
 /** The variant that is trained with comparators: they are the same for all. */
 const withComparators = 'anomclr+';
+/** The options as they are, where their detector is more than the paper's autoencoder. */
+const asGiven = 'as-given';
+const untrained = 'untrained-encoder';
 
 /** Fig. 1 and the tables of arXiv:2301.04660. */
 export const comparison: Study = {
@@ -14,10 +17,15 @@ export const comparison: Study = {
   seeds: 5,
 
   async variants({ options }) {
-    return losses.map(loss => ({
+    const published = losses.map(loss => ({
       name: loss,
-      options: { loss, comparators: options.comparators && loss === withComparators },
+      options: {
+        loss,
+        detector: 'autoencoder' as const,
+        comparators: options.comparators && loss === withComparators,
+      },
     }));
+    return options.detector === 'autoencoder' ? published : [...published, { name: asGiven, options: {} }];
   },
 
   async present(results) {
@@ -32,7 +40,7 @@ export const comparison: Study = {
         title: comparison.title,
         label: `ROC curves of ${entries.map(({ name }) => name).join(', ')} on ${results.signals.join(', ')}`,
         panels,
-        main: withComparators,
+        main: results.methodsOf(asGiven).length > 0 ? asGiven : withComparators,
       },
     };
   },
@@ -52,7 +60,11 @@ function entriesOf(results: StudyResults): Entry[] {
       .slice(0, 1)
       .map(method => ({ name: loss, variant: loss, method })),
   );
-  return [...before, ...learned];
+  const given = results
+    .methodsOf(asGiven)
+    .filter((method, i) => i === 0 || method === untrained)
+    .map((method, i) => ({ name: i === 0 ? asGiven : `${asGiven}, untrained`, variant: asGiven, method }));
+  return [...before, ...learned, ...given];
 }
 
 /** 1/eps_b over eps_s, with the spread over seeds. */
