@@ -55,7 +55,7 @@ needsRuntime.each<[string, (event: Event) => unknown, RegExp]>([
 needsRuntime('a card with a scale of scores has small ones compared on it', async () => {
   const off = (whole: Card, scale?: number): Card => {
     const { tolerance, events } = whole.reference;
-    (events[2] as Event).score! += 9 * tolerance.score;
+    events[2].score! += 9 * tolerance.score;
     return { ...whole, reference: { ...whole.reference, ...(scale === undefined ? {} : { scoreScale: scale }) } };
   };
   for (const [scale, passed] of [[undefined, false], [10, true], [8, false]] as const) {

@@ -33,7 +33,10 @@ const refusal = async (run: () => unknown): Promise<string> => {
 
 test('every preset bears its own name and fits the catalogue', async () => {
   expect(Object.keys(presets)).toEqual([
-    ...['default', 'broad', 'paper', 'jet'],
+    'default',
+    'broad',
+    'paper',
+    'jet',
     ...[4, 8, 16, 40, 80].map(count => `library${count}`),
   ]);
   for (const name of Object.keys(presets)) {
