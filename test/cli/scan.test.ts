@@ -9,7 +9,18 @@ import { anomalyclr } from './in-process.js';
 const at = temporaryFolder();
 const files = ['--test', sample('hToTauTau'), '--signal', `leptoquark=${sample('leptoquark')}`];
 const training = [...smallTraining.filter(one => one !== '--quiet'), '--epochs', '12', '--no-cache'];
-const comparison = ['scan', 'comparison', ...training, ...files, '--seeds', '1', '--jobs', '1'];
+const comparison = [
+  'scan',
+  'comparison',
+  '--detector',
+  'autoencoder',
+  ...training,
+  ...files,
+  '--seeds',
+  '1',
+  '--jobs',
+  '1',
+];
 
 /** The run of a loss, once it can be gone on with. */
 async function checkpointOf(out: string, loss: string): Promise<string> {

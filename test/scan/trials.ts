@@ -11,6 +11,8 @@ import { sample } from '../support/cli.js';
 const smallOptions = {
   engine: 'native',
   threads: 1,
+  loss: 'anomclr+',
+  detector: 'autoencoder',
   maxEvents: 600,
   epochs: 1,
   batch: 64,

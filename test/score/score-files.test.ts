@@ -54,7 +54,7 @@ async function score(out: string, changes: Changes = {}): Promise<Scores> {
 
 test('one score per event, in order: those of the scorer itself', async () => {
   const scorer = await Scorer.open(at('run'), engine);
-  expect([scorer.name, scorer.seed, scorer.representationSize]).toEqual(['anomclr+', 1, 16]);
+  expect([scorer.name, scorer.seed, scorer.representationSize]).toEqual(['anomclr', 1, 16]);
   const direct = await scorer.score(signal);
   expect(await scorer.embed(signal)).toHaveLength(signals * 16);
   expect((await scorer.comparators()).map(({ name }) => name)).toEqual([
