@@ -97,7 +97,7 @@ needsRuntime('export, verify and score: a bundle of jets does what its run does'
     });
   const [ofRun, ofBundle] = [await readScores(at('a.h5')), await readScores(at('b.h5'))];
   expect(ofRun.score).toHaveLength(1000);
-  expect(worst(ofBundle.score, ofRun.score)).toBeLessThan(1e-4);
+  expect(worst(ofBundle.score, ofRun.score)).toBeLessThan(5e-4); // as export's check: these scores lie around 0
   expect(ofBundle.inDomain).toEqual(ofRun.inDomain);
   const refused = await run(`score --model @jets.onnx --data ${sample('Ato4l')} --out @no.h5`);
   expect(refused.code).toBe(1);

@@ -15,7 +15,7 @@ import { worst } from '../support/golden.js';
 import { drawnJets } from '../support/jets.js';
 
 const sample = path.join(packageRoot(), 'sample', 'background_train.h5');
-const recipe = presets['default'];
+const recipe = presets['broad'];
 /** What `train` does by default, narrower. */
 const config: TrainerConfig = {
   features: 8,
