@@ -82,7 +82,7 @@ describe('a run that changes its engine', () => {
     };
     const want = await scoreOn(native, 'native.csv');
     expect(want.length).toBe(5000);
-    expect(worst(await scoreOn(wasm, 'wasm.csv'), want)).toBeLessThan(1e-4);
+    expect(worst(await scoreOn(wasm, 'wasm.csv'), want)).toBeLessThan(5e-4); // as the check of an export
   });
 });
 
