@@ -16,12 +16,13 @@ export const comparison: Study = {
   title: 'Detectors on raw data, on an untrained encoder and on learned representations',
   seeds: 5,
 
-  async variants({ options }) {
+  async variants({ options, given }) {
     const published = losses.map(loss => ({
       name: loss,
       options: {
         loss,
         detector: 'autoencoder' as const,
+        anomalyWeight: given.includes('anomalyWeight') ? options.anomalyWeight : 1, // as published
         comparators: options.comparators && loss === withComparators,
       },
     }));
