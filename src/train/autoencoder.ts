@@ -69,40 +69,62 @@ export async function trainDetector(
     const stretchBytes = (4 * rows.features * split.training) / Math.max(1, rows.first.length - 1);
     const training = preparedRows(engine, rows, split, preparation);
     const blocks = new BlockShuffle(training, options.seed, blockBytes / stretchBytes);
-    const n = blocks.items;
-    const steps = Math.ceil(n / options.batch) * options.epochs;
-    const history: DetectorEpoch[] = [];
-    let best: { loss: number; weights: Floats } | undefined;
-    for (let epoch = 0, step = 0; epoch < options.epochs; epoch++) {
-      let sum = 0;
-      for await (const parts of blocks.batches(epoch, options.batch)) {
-        stopIfAsked(watch);
+    const { weights, history } = await keepBestEpoch(model, blocks, options, watch, {
+      step: async (parts, _, rate) => {
         const x = joinRows(parts, preparation.outputs);
-        const count = x.length / preparation.outputs;
-        const rate = learningRate({ schedule: 'cosine', base: options.learningRate, warmupSteps: 0, steps }, step++);
-        sum += count * (await model.step(x, rate));
-      }
-      const trainingLoss = sum / n;
-      const validationLoss = await validate(engine, model, { rows, split }, preparation);
-      history.push(finiteEpoch({ epoch, trainingLoss, validationLoss }));
-      const loss = validationLoss ?? trainingLoss;
-      if (!best || loss < best.loss) best = { loss, weights: model.weights() };
-      watch.onEpoch?.(epoch + 1);
-    }
-    const weights = best?.weights ?? model.weights();
+        return { count: x.length / preparation.outputs, loss: await model.step(x, rate) };
+      },
+      validate: () => validate(engine, model, { rows, split }, preparation),
+    });
     return { preparation, members: [{ kind: 'autoencoder', widths, activation, weights }], history };
   } finally {
     model.dispose();
   }
 }
 
-export function stopIfAsked({ signal }: DetectorWatch): void {
+/**
+ * How every network of a detector learns: shuffled batches, half a cosine of the learning rate, and the weights of the epoch
+ * with the least loss on held-back events, or where there are none on those of training.
+ */
+export async function keepBestEpoch<B>(
+  model: PerceptronModel,
+  blocks: BlockShuffle<B>,
+  { epochs, batch, learningRate: base }: Pick<DetectorOptions, 'epochs' | 'batch' | 'learningRate'>,
+  watch: DetectorWatch,
+  how: {
+    /** One step; the mean loss of `count` events. */
+    step(parts: readonly Part<B>[], epoch: number, rate: number): Promise<{ count: number; loss: number }>;
+    validate(): Promise<number | null>;
+  },
+): Promise<{ weights: Floats; history: readonly DetectorEpoch[] }> {
+  const steps = Math.ceil(blocks.items / batch) * epochs;
+  const history: DetectorEpoch[] = [];
+  let best: { loss: number; weights: Floats } | undefined;
+  for (let epoch = 0, done = 0; epoch < epochs; epoch++) {
+    let sum = 0;
+    for await (const parts of blocks.batches(epoch, batch)) {
+      stopIfAsked(watch);
+      const rate = learningRate({ schedule: 'cosine', base, warmupSteps: 0, steps }, done++);
+      const { count, loss } = await how.step(parts, epoch, rate);
+      sum += count * loss;
+    }
+    const trainingLoss = sum / blocks.items;
+    const validationLoss = await how.validate();
+    history.push(finiteEpoch({ epoch, trainingLoss, validationLoss }));
+    const loss = validationLoss ?? trainingLoss;
+    if (!best || loss < best.loss) best = { loss, weights: model.weights() };
+    watch.onEpoch?.(epoch + 1);
+  }
+  return { weights: best?.weights ?? model.weights(), history };
+}
+
+function stopIfAsked({ signal }: DetectorWatch): void {
   if (signal?.aborted)
     throw new Stopped('stopped while training a detector; the same command with --resume goes on', signal);
 }
 
 /** @throws AnomalyClrError where its losses are not finite */
-export function finiteEpoch(losses: DetectorEpoch): DetectorEpoch {
+function finiteEpoch(losses: DetectorEpoch): DetectorEpoch {
   const { epoch, trainingLoss, validationLoss } = losses;
   if (!Number.isFinite(trainingLoss) || !Number.isFinite(validationLoss ?? 0))
     throw new AnomalyClrError(

@@ -9,18 +9,16 @@ import { perceptronConfig, type DetectorMember } from '../score/detector.js';
 import type { Preparation } from '../score/prepare.js';
 import {
   concatenate,
-  finiteEpoch,
   joinRows,
+  keepBestEpoch,
   preparedRows,
   rowsOfPart,
-  stopIfAsked,
   type DetectorData,
   type DetectorEpoch,
   type DetectorWatch,
 } from './autoencoder.js';
 import { BlockShuffle, type Part, type Stretches } from './blocks.js';
 import { gather, trainingEvents, type EventBlock } from './event-blocks.js';
-import { learningRate } from './schedule.js';
 
 export interface RatioOptions {
   readonly hidden: readonly number[];
@@ -71,13 +69,8 @@ export async function trainRatio(
   try {
     model.setWeights(initialWeights(perceptronLayout(shape.widths), options.seed, precision));
     const blocks = shuffled(engine, data, options.seed);
-    const steps = Math.ceil(blocks.items / options.batch) * options.epochs;
-    const history: DetectorEpoch[] = [];
-    let best: { loss: number; weights: Floats } | undefined;
-    for (let epoch = 0, step = 0; epoch < options.epochs; epoch++) {
-      let sum = 0;
-      for await (const parts of blocks.batches(epoch, options.batch)) {
-        stopIfAsked(watch);
+    const learned = await keepBestEpoch(model, blocks, options, watch, {
+      step: async (parts, epoch, rate) => {
         const rows = joinRows(
           parts.map(({ block, index }) => ({ block: block.rows, index })),
           preparation.outputs,
@@ -85,17 +78,11 @@ export async function trainRatio(
         const views = await viewsOf(engine, data, options, parts, firstEpoch + epoch);
         const count = rows.length / preparation.outputs;
         const classes = new Uint8Array(2 * count).fill(1, count);
-        const rate = learningRate({ schedule: 'cosine', base: options.learningRate, warmupSteps: 0, steps }, step++);
-        sum += count * (await model.step(concatenate([rows, views]), rate, classes));
-      }
-      const trainingLoss = sum / blocks.items;
-      const validationLoss = await validate(engine, model, data, options);
-      history.push(finiteEpoch({ epoch, trainingLoss, validationLoss }));
-      const loss = validationLoss ?? trainingLoss;
-      if (!best || loss < best.loss) best = { loss, weights: model.weights() };
-      watch.onEpoch?.(epoch + 1);
-    }
-    return { ...shape, weights: best?.weights ?? model.weights(), history };
+        return { count, loss: await model.step(concatenate([rows, views]), rate, classes) };
+      },
+      validate: () => validate(engine, model, data, options),
+    });
+    return { ...shape, ...learned };
   } finally {
     model.dispose();
   }
