@@ -260,8 +260,11 @@ export interface NativeMember extends Pick<
 /** Weights are of the precision of the session. */
 export interface NativeScorerConfig {
   precision: Precision;
-  /** Read at the columns [from, to) of what `NativeTrainer.embed` gives. Without one, rows take the place of events. */
-  encoder?: EncoderConfig & { weights: Floats; from: number; to: number };
+  /**
+   * Read at the columns [from, to) of what `NativeTrainer.embed` gives; behind these stand the sums of events
+   * (events/event-sums.ts) over the class codes `sums`, if any. Without an encoder, rows take the place of events.
+   */
+  encoder?: EncoderConfig & { weights: Floats; from: number; to: number; sums?: Int32Array };
   preparation: NativePreparation;
   members: readonly NativeMember[];
 }
@@ -273,7 +276,7 @@ export interface NativeScorer {
   score(argument: ScorerInput): Promise<Floats>;
   /** The same at once, on the calling thread, for at most 64 events. */
   scoreNow(argument: ScorerInput): Floats;
-  /** The columns of the encoder that are scored, [events, to - from]. */
+  /** What is scored: the columns of the encoder and the sums, [events, inputs]. */
   embed(argument: { events: Columns; index?: Int32Array }): Promise<Floats>;
   dispose(): void;
 }

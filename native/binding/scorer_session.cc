@@ -91,6 +91,20 @@ MemberConfig member_config(Napi::Object from) {
   return member;
 }
 
+// Class codes, each at most once; none where left out.
+std::vector<Kind> sums_of(Napi::Object from) {
+  std::vector<Kind> kinds;
+  if (from.Get("sums").IsUndefined()) return kinds;
+  for (const std::int32_t code : copy_of<std::int32_t>(from, "sums")) {
+    if (code < 1 || code > kKinds) fail(from.Env(), "sums has the class " + std::to_string(code) + ", which is none");
+    const Kind kind = static_cast<Kind>(code);
+    if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end())
+      fail(from.Env(), "sums has the class " + std::to_string(code) + " twice");
+    kinds.push_back(kind);
+  }
+  return kinds;
+}
+
 template <class T>
 std::shared_ptr<AnyScorer> make(const ScorerConfig& config, Napi::Object from, const std::vector<Napi::Object>& members) {
   std::vector<T> encoder;
@@ -123,6 +137,7 @@ class ScorerSession : public Session<ScorerSession, AnyScorer> {
       config.encoder = encoder_config(given);
       config.from = integer_of(given, "from", 0, 1 << 20);
       config.to = integer_of(given, "to", 0, 1 << 20);
+      config.sums = sums_of(given);
     }
     config.preparation = preparation_config(object_of(from.Get("preparation"), "preparation"));
     const List list(from.Get("members"), 64, "a detector has an array of members");

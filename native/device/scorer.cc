@@ -10,17 +10,21 @@ template <class T>
 Status DeviceScorer<T>::make(device::Place place, const ScorerConfig& config, const std::vector<T>& encoder_weights,
                              const std::vector<std::vector<T>>& member_weights, std::unique_ptr<DeviceScorer>& out) {
   const MemberConfig& first = config.members.front();
-  if (config.members.size() == 1 && first.plain() && first.network.learns == Learns::kRow)
+  if (config.sums.empty() && config.members.size() == 1 && first.plain() && first.network.learns == Learns::kRow)
     return made(place, config, encoder_weights, member_weights.front(), out);
   // some autoencoder, which gives no score
   ScorerConfig encoder = config;
-  encoder.preparation.outputs = encoder.preparation.inputs;
-  encoder.preparation.matrix.clear();
-  encoder.members = {{{{encoder.preparation.inputs, 1, encoder.preparation.inputs}}}};
+  encoder.sums.clear();
+  const int width = config.preparation.inputs - sum_count(config.sums);
+  encoder.preparation = {width, width, std::vector<double>(width), {}};
+  encoder.members = {{{{width, 1, width}}}};
   const std::vector<T> none(Perceptron<T>(encoder.members.front().network).weight_count());
   if (Status status = made(place, encoder, encoder_weights, none, out); !status.ok()) return status;
   ScorerConfig detector = config;
   detector.encoder.reset();
+  detector.sums.clear();
+  out->inputs_ = config.preparation.inputs;
+  out->sums_ = config.sums;
   out->detector_ = std::make_unique<Scorer<T>>(detector, std::vector<T>(), member_weights);
   return {};
 }
@@ -69,7 +73,15 @@ Status DeviceScorer<T>::score(const EventColumns<T>& events, T* score, bool alon
 template <class T>
 Status DeviceScorer<T>::embed(const EventColumns<T>& events, T* out) {
   const device::Events plain = device::plain(events);
-  return device::ask([&](device::Outcome* o) { api_.scorer_embed(scorer_, &plain, out, o); });
+  const auto encode = [&](T* to) {
+    return device::ask([&](device::Outcome* o) { api_.scorer_embed(scorer_, &plain, to, o); });
+  };
+  if (sums_.empty()) return encode(out);
+  const int width = inputs_ - sum_count(sums_);
+  std::vector<T> rows(std::size_t(events.events()) * width);
+  if (Status status = encode(rows.data()); !status.ok()) return status;
+  join_sums(sums_, events, 0, events.events(), rows.data(), width, width, out);
+  return {};
 }
 template <class T>
 Status DeviceScorer<T>::score_rows(const T* x, int rows, T* score, bool alone) {

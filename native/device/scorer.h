@@ -1,5 +1,5 @@
-// A Scorer (model/scorer.h) on a device. Of detectors it knows the plain autoencoder: for others it makes representations,
-// which the pool gives scores.
+// A Scorer (model/scorer.h) on a device. Of detectors it knows the plain autoencoder on representations alone: for others
+// it makes these, and the pool sums and scores.
 #pragma once
 #include <memory>
 
@@ -34,6 +34,7 @@ class DeviceScorer {
   const device::Api& api_;
   device::Scorer* scorer_;
   int inputs_;
+  std::vector<Kind> sums_;
   std::unique_ptr<Scorer<T>> detector_;  // on rows, where the device has only the encoder
 };
 

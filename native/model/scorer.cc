@@ -37,13 +37,14 @@ Status ScorerConfig::check() const {
   if (Status status = encoder->check(); !status.ok()) return status;
   if (from < 0 || from >= to || to > encoder->width + encoder->head_layers * encoder->output)
     return Status::invalid("columns must lie within the encoder's representations");
-  if (to - from != preparation.inputs) return Status::invalid("the preparation must have an input for each column");
+  if (to - from + sum_count(sums) != preparation.inputs)
+    return Status::invalid("the preparation must have an input for each column and sum");
   return {};
 }
 
 template <class T>
 Scorer<T>::Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<std::vector<T>> member_weights)
-    : from_(config.from), preparation_(config.preparation) {
+    : from_(config.from), width_(config.to - config.from), sums_(config.sums), preparation_(config.preparation) {
   for (std::size_t m = 0; m < config.members.size(); ++m) {
     members_.push_back({Perceptron<T>(config.members[m].network), std::move(member_weights[m]), config.members[m]});
     members_[m].network.pack(members_[m].weights.data(), false);
@@ -101,7 +102,11 @@ typename Scorer<T>::Rows Scorer<T>::encode(const EventColumns<T>& events, int fi
     rows.offsets.push_back(rows.tokens() + write_features(features, event, rows.x.data() + std::size_t(rows.tokens()) * features.count));
   }
   encoder_->infer(encoder_weights_.data(), {rows, features.count, 0, rows.events()}, levels_, work.tape, work.scratch);
-  return {work.tape.reps.data() + from_, encoder_->rep_row()};
+  const Rows reps{work.tape.reps.data() + from_, encoder_->rep_row()};
+  if (sums_.empty()) return reps;
+  T* joined = work.joined.need(std::size_t(last - first) * inputs());
+  join_sums(sums_, events, first, last - first, reps.x, reps.row, width_, joined);
+  return {joined, inputs()};
 }
 
 template <class T>

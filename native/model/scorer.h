@@ -7,6 +7,7 @@
 
 #include "core/event.h"
 #include "core/leases.h"
+#include "core/sums.h"
 #include "model/encoder.h"
 #include "model/perceptron.h"
 #include "model/preparation.h"
@@ -28,6 +29,7 @@ struct ScorerConfig {
   std::optional<EncoderConfig> encoder;  // without one, rows of numbers take the place of events
   Products products = Products::kExact;  // the encoder's
   int from = 0, to = 0;                  // which columns of the encoder's representations (rep_row) are read
+  std::vector<Kind> sums;                // kinds whose sums (core/sums.h) are read behind these
   PreparationConfig preparation;
   std::vector<MemberConfig> members;
 
@@ -40,7 +42,7 @@ class Scorer {
   // Weights in the layouts of Encoder (all head layers; empty without an encoder) and of each member's Perceptron.
   Scorer(const ScorerConfig& config, std::vector<T> encoder_weights, std::vector<std::vector<T>> member_weights);
 
-  // Numbers of a row: those of the representation, or those that score_rows reads.
+  // Numbers of a row: those of representation and sums, or those that score_rows reads.
   int inputs() const { return preparation_.inputs(); }
 
   // All on the pool; without one, and for few events, on the calling thread.
@@ -56,7 +58,7 @@ class Scorer {
     TokenRows<T> tokens;
     EncoderTape<T> tape;
     EncoderScratch<T> scratch;
-    Buffer<T> centred, prepared, of_member;
+    Buffer<T> joined, centred, prepared, of_member;
     Buffer<double> sums;
     typename Perceptron<T>::Tape tape_of_member;
   };
@@ -74,7 +76,8 @@ class Scorer {
   void detect(Rows rows, int count, Workspace& work, T* score) const;
 
   std::optional<Encoder<T>> encoder_;
-  int from_, levels_ = 0;
+  int from_, width_, levels_ = 0;
+  std::vector<Kind> sums_;
   std::vector<T> encoder_weights_;
   Preparation<T> preparation_;
   struct Member {

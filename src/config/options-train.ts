@@ -131,6 +131,11 @@ const detector = {
     default: 'pool',
     help: 'where the representation is read: before the head, after one of its layers, or its end',
   }),
+  sums: toggle({
+    group: 'Detector',
+    default: true,
+    help: 'give the detector number, largest pt and sum of pt of objects of each kind beside the representation',
+  }),
   detector: choice({
     group: 'Detector',
     of: ['autoencoder', 'ratio', 'combined'],
@@ -143,10 +148,11 @@ const detector = {
     default: 'whiten',
     help: 'how representations are brought to one scale',
   }),
-  bottleneck: whole({ group: 'Detector', min: 1, max: 4096, default: 2, help: 'narrowest layer of the autoencoder' }),
+  bottleneck: whole({ group: 'Detector', min: 1, max: 4096, default: 8, help: 'narrowest layer of the autoencoder' }),
   detectorHidden: widths({
     group: 'Detector',
     max: 4096,
+    default: [64, 32],
     help: 'hidden widths of the autoencoder down to the bottleneck; empty is automatic',
   }),
   detectorEpochs: whole({ group: 'Detector', min: 1, max: 100_000, default: 30, help: 'passes of the autoencoder' }),
@@ -175,7 +181,7 @@ const detector = {
     group: 'Detector',
     min: 1,
     max: 100_000,
-    default: 5,
+    default: 12,
     help: 'passes of the network for the ratio',
   }),
   ratioRecipe: custom(z.union([z.string().min(1), recipeSchema]).optional(), {
@@ -242,6 +248,10 @@ export const train = z
       const { representation, headLayers } = issue.input as { representation: string; headLayers: number };
       return `got ${representation}, but the head has headLayers = ${headLayers}`;
     },
+  })
+  .refine(o => o.pivotWeight === 0 || !o.sums, {
+    path: ['pivotWeight'],
+    error: 'makes a representation alike under both detectors, but not the sums that are read beside it: add --no-sums',
   });
 
 export const demo = z.strictObject({

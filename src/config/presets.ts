@@ -32,6 +32,7 @@ export const trainPresets: Readonly<Record<string, Readonly<Record<string, unkno
     dropout: 0.1,
     mask: 'hard',
     representation: 'last',
+    sums: false,
     prepare: 'none',
     detector: 'autoencoder',
     detectorHidden: [256, 128, 64, 32, 16],

@@ -16,7 +16,7 @@ import type { AugmentationInfo, Recipe } from '../config/recipe.js';
 export type { Columns, EncoderConfig, Floats, OptimiserState, PerceptronConfig, Precision, StepResult, TrainerConfig };
 /** What gives rows a score: a preparation, and networks on what it makes of them. */
 export type DetectorConfig = Omit<NativeScorerConfig, 'encoder'>;
-/** What gives events a score: an encoder read at some columns, and a detector on these. */
+/** What gives events a score: an encoder read at some columns, sums of events, and a detector on both. */
 export type ScorerConfig = Required<NativeScorerConfig>;
 
 /** One training step: which events, what their random numbers are keyed by, the learning rate. */
@@ -82,7 +82,7 @@ export interface ScoringModel {
   score(events: Columns): Promise<Floats>;
   /** The same at once, holding up the calling thread, for at most 64 events. */
   scoreNow(events: Columns): Floats;
-  /** What the detector reads, [events, columns]. */
+  /** What the detector reads, [events, columns and sums]. */
   embed(events: Columns): Promise<Floats>;
   dispose(): void;
 }

@@ -22,6 +22,8 @@ export interface DataKind {
   readonly angles: 'phi' | 'sincos';
   /** The preset that `--recipe default` stands for. */
   readonly recipe: string;
+  /** The kinds whose sums (event-sums.ts) a detector reads beside the representation. */
+  readonly sums: readonly KindName[];
   /** The augmentation whose effect on the trained representation the report tells, and what it does, in words. */
   readonly symmetry: { readonly augmentation: string; readonly words: string };
   /** The cuts a person would try first, in words. */

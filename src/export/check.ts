@@ -5,7 +5,7 @@ import type { DetectorModel, Engine, Floats, ScoringModel } from '../engine/engi
 import { AnomalyClrError } from '../errors.js';
 import { range, type EventBatch } from '../events/event-batch.js';
 import { detectorConfig, toFloat32 } from '../score/detector.js';
-import type { RunParts } from '../score/load-run.js';
+import { encoderReading, type RunParts } from '../score/load-run.js';
 import { Scorer } from '../score/scorer.js';
 import { expectedOf } from './reference.js';
 
@@ -26,17 +26,15 @@ export interface CheckEngine {
 }
 
 /** The run's own scorer, and what tells how far float32 carries it. */
-export async function openCheckEngine(
-  folder: string,
-  engine: Engine,
-  { encoder, columns, detector }: RunParts,
-): Promise<CheckEngine> {
+export async function openCheckEngine(folder: string, engine: Engine, parts: RunParts): Promise<CheckEngine> {
   const scorer = await Scorer.open(folder, engine);
   if (!engine.precisions.includes('f64')) return { scorer, exact: undefined, dispose: () => scorer.dispose() };
-  const [from, to] = columns;
-  const weights = Float64Array.from(encoder.weights);
+  const { encoder, detector } = parts;
   const exact = {
-    model: engine.scorer({ ...detectorConfig(detector, 'f64'), encoder: { ...encoder.config, weights, from, to } }),
+    model: engine.scorer({
+      ...detectorConfig(detector, 'f64'),
+      encoder: encoderReading(parts, Float64Array.from(encoder.weights)),
+    }),
     rounded: engine.detector(detectorConfig(detector, 'f32')),
   };
   return {

@@ -8,11 +8,12 @@ import {
   type Tolerance,
 } from '../bundle/card.js';
 import { dataKind } from '../events/data-kinds.js';
-import { Kind } from '../events/objects.js';
+import { countedCodes, sumUnit } from '../events/event-sums.js';
+import { Kind, kindNames } from '../events/objects.js';
 import type { RunProvenance } from '../model/run-folder.js';
 import type { Domain } from '../events/domain.js';
 import type { DetectorMember } from '../score/detector.js';
-import type { LoadedRun } from '../score/load-run.js';
+import type { LoadedRun, RunParts } from '../score/load-run.js';
 
 /** What a card is made of. */
 export interface CardParts extends Pick<Card, 'name' | 'version' | 'part' | 'precision' | 'layout' | 'licence'> {
@@ -55,7 +56,7 @@ const left = new Set('out resume config quiet debug json threads'.split(' '));
 /** The card of a bundle. No folder of the machine is in it: files go by their base names. */
 export function makeCard(parts: CardParts): Card {
   const { name, version, part, precision, licence, run, provenance, calibration, precisionChange, reference } = parts;
-  const [from, to] = run.parts.columns;
+  const { inputs: size } = run.parts.detector.preparation;
   const { loss, seed } = run.settings;
   const { engine, machine, started, skipped } = provenance;
   return {
@@ -66,8 +67,8 @@ export function makeCard(parts: CardParts): Card {
     part,
     precision,
     layout: parts.layout,
-    representation: { name: run.representation, size: to - from },
-    signature: signatureOf(part, to - from, run.domain, run.parts.detector.members),
+    representation: { name: run.representation, size },
+    signature: signatureOf(part, size, run),
     selection: [...dataKind(run.domain.data).selection],
     domain: run.domain,
     training: {
@@ -113,12 +114,19 @@ function scoreInWords(members: readonly DetectorMember[]): string {
   return `${what}, ${members.length > 1 ? 'each ' : ''}less its mean and in units of its standard deviation on background`;
 }
 
-function signatureOf(
-  part: Card['part'],
-  size: number,
-  { data }: Domain,
-  members: readonly DetectorMember[],
-): Record<string, string> {
+/** What the detector reads, in words; sums in the order of events/event-sums.ts. */
+function representationInWords({ columns: [from, to], sums }: RunParts, one: string): string {
+  const encoded = `what the encoder makes of the ${one}`;
+  if (sums.length === 0) return encoded;
+  const named = (codes: Int32Array) => Array.from(codes, code => kindNames[code - 1]).join(', ');
+  const counted = named(countedCodes(sums));
+  return (
+    `the first ${to - from} ${encoded}, then the numbers of ${counted}, the largest pT of ${named(sums)}, and the sums of ` +
+    `pT of the others of ${counted}, in ${sumUnit} GeV`
+  );
+}
+
+function signatureOf(part: Card['part'], size: number, { domain: { data }, parts }: LoadedRun): Record<string, string> {
   const { kinds, roundPhi, words } = dataKind(data);
   const classes = kinds.map(name => `${Kind[name]} ${name === 'met' ? 'MET' : name}`).join(', ');
   const ends = roundPhi ? ', within -pi to pi' : '';
@@ -130,11 +138,11 @@ function signatureOf(
     ...(part === 'scorer'
       ? {
           score:
-            `float32 [batch], higher is more anomalous: ${scoreInWords(members)}; ` +
+            `float32 [batch], higher is more anomalous: ${scoreInWords(parts.detector.members)}; ` +
             'NaN for an event that breaks the rules of the input',
         }
       : {}),
-    representation: `float32 [batch, ${size}], what the encoder makes of the ${words.one}`,
+    representation: `float32 [batch, ${size}], ${representationInWords(parts, words.one)}`,
     in_domain: 'bool [batch], whether every feature and every number of objects lies within the training domain',
     domain_distance:
       'float32 [batch], how far the feature farthest outside lies beyond its boundary, in standard deviations of that ' +

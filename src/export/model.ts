@@ -1,12 +1,14 @@
 import type { Card } from '../bundle/card.js';
 import { crossedColumns, crossedRowsOf, inputName } from '../bundle/card.js';
 import { kindsOf, type Domain } from '../events/domain.js';
+import { noKinds, sumCount } from '../events/event-sums.js';
 import type { EncoderFile } from '../model/encoder-file.js';
 import type { DetectorWeights } from '../score/detector.js';
 import { addDetector } from './model-detector.js';
 import { addVerdict } from './model-domain.js';
 import { addEncoder } from './model-encoder.js';
 import { addObjects } from './model-objects.js';
+import { addSums } from './model-sums.js';
 import { Dense } from './model-dense.js';
 import { Graph } from './graph.js';
 
@@ -15,6 +17,8 @@ export interface ModelParts {
   readonly encoder: EncoderFile;
   /** The representation that the detector reads, as columnsOf gives it. */
   readonly columns: readonly [from: number, to: number];
+  /** Class codes of the kinds whose sums it reads beside them; none where left out. */
+  readonly sums?: Int32Array;
   readonly detector?: DetectorWeights;
   readonly domain: Domain;
 }
@@ -46,7 +50,10 @@ export function buildModel(
   const input = graph.input(inputName, ['batch', 'slots', 4]);
   const objects = graph.within('objects', () => addObjects(graph, input, kindsOf(parts.domain)));
   const dense = new Dense(graph, precision, ranges);
-  const encoded = addEncoder(graph, dense, parts, layout, objects);
+  const columns = addEncoder(graph, dense, parts, layout, objects);
+  const { sums = noKinds } = parts;
+  const encoded =
+    sums.length === 0 ? columns : graph.within('sums', () => addSums(graph, parts.domain, sums, objects, columns));
   const nan = graph.scalar(NaN);
   const known = graph.within('validity', () => graph.node('Unsqueeze', [objects.validEvent, graph.list(1)], 'of_row'));
   const representation = graph.within('validity', () => graph.node('Where', [known, encoded, nan], 'representation'));
@@ -59,7 +66,7 @@ export function buildModel(
       ['batch'],
     );
   }
-  graph.output('representation', representation, ['batch', parts.columns[1] - parts.columns[0]]);
+  graph.output('representation', representation, ['batch', parts.columns[1] - parts.columns[0] + sumCount(sums)]);
   const verdict = graph.within('domain', () => addVerdict(graph, parts.domain, objects));
   graph.output('in_domain', verdict.inDomain, ['batch'], 'bool');
   graph.output('domain_distance', verdict.distance, ['batch']);

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import * as z from 'zod';
+import type { Floats, ScorerConfig } from '../engine/engine.js';
 import { AnomalyClrError } from '../errors.js';
+import { dataKind } from '../events/data-kinds.js';
 import { domainSchema, type Domain } from '../events/domain.js';
+import { codesOf, sumCount } from '../events/event-sums.js';
 import { readJson } from '../files.js';
 import { loadEncoder, type EncoderFile } from '../model/encoder-file.js';
 import { runFiles } from '../model/run-folder.js';
@@ -13,12 +16,16 @@ const settingsSchema = z.looseObject({
   seed: z.number(),
   loss: z.string(),
   representation: z.string().regex(/^(pool|last|head[1-9])$/),
+  /** Missing in runs from before there were any. */
+  sums: z.boolean().default(false),
 });
 
-/** An encoder, the columns of its rows that are read, and the detector on them. */
+/** An encoder, the columns of its rows that are read, the kinds whose sums are read beside them, and the detector on both. */
 export interface RunParts {
   readonly encoder: EncoderFile;
   readonly columns: readonly [from: number, to: number];
+  /** Class codes, as {@link withSums} takes them. */
+  readonly sums: Int32Array;
   readonly detector: DetectorWeights;
 }
 
@@ -39,21 +46,39 @@ export async function loadRun(folder: string): Promise<LoadedRun> {
   const settings = await readJson(files.config, settingsSchema);
   const domain = await readJson(files.domain, domainSchema);
   const representation = settings.representation as RepresentationName;
-  return { settings, domain, representation, parts: await loadParts(files.encoder, files.detector, representation) };
+  const reading = { representation, sums: sumsOf(settings, domain) };
+  return { settings, domain, representation, parts: await loadParts(files.encoder, files.detector, reading) };
+}
+
+/** The class codes of the kinds whose sums a run's detector reads. */
+export const sumsOf = ({ sums }: { readonly sums: boolean }, { data }: Pick<Domain, 'data'>): Int32Array =>
+  codesOf(sums ? dataKind(data).sums : []);
+
+/** What a detector reads of an encoder. */
+export interface Reading {
+  readonly representation: RepresentationName;
+  readonly sums: Int32Array;
 }
 
 /** @throws AnomalyClrError where the files do not fit together */
 export async function loadParts(
   encoderFile: string,
   detectorFile: string,
-  representation: RepresentationName,
+  { representation, sums }: Reading,
 ): Promise<RunParts> {
   const encoder = await loadEncoder(encoderFile);
   const columns = columnsOf(representation, encoder.config);
   if (columns[1] > rowLength(encoder.config))
     throw new AnomalyClrError(`${encoderFile}: has no representation ${representation}; it is another run's`);
-  return { encoder, columns, detector: await detectorFor(detectorFile, columns[1] - columns[0]) };
+  const detector = await detectorFor(detectorFile, columns[1] - columns[0] + sumCount(sums));
+  return { encoder, columns, sums, detector };
 }
+
+/** The encoder as an engine reads it for the detector, its weights cast. */
+export const encoderReading = (
+  { encoder, columns: [from, to], sums }: RunParts,
+  weights: Floats,
+): NonNullable<ScorerConfig['encoder']> => ({ ...encoder.config, weights, from, to, sums });
 
 /** A detector that reads `inputs` numbers an event. */
 export async function detectorFor(file: string, inputs: number): Promise<DetectorWeights> {

@@ -13,12 +13,23 @@ export interface Preparation extends NativePreparation {
 const varianceFloor = 1e-9;
 
 /**
+ * Standard deviation to which columns that stand beside a representation are brought, in that of the representation: at 1 the
+ * tails of linear momenta rule an autoencoder's error at the smallest rates, below a half hard events are lost (docs/physics.md).
+ */
+const scaleBeside = 0.5;
+/** Of them, what is left in a direction after the representation counts from this share of the largest variance on. */
+const floorBeside = 1e-5;
+
+/**
  * Fits a preparation to x [n, d]. `standardise`: each column to mean 0 and variance 1. `whiten`: principal components,
  * largest first, each to variance 1; components without variance are dropped, so outputs may be below d.
  *
+ * The last `beside` columns are no part of the representation. They follow it in the outputs, brought to a smaller variance;
+ * `whiten` takes from them first what is linear in the representation.
+ *
  * @throws AnomalyClrError where x holds a value that is not finite, or has no variance at all
  */
-export function fitPreparation(kind: PreparationKind, x: Floats, d: number): Preparation {
+export function fitPreparation(kind: PreparationKind, x: Floats, d: number, beside = 0): Preparation {
   const n = x.length / d;
   const mean = new Float64Array(d);
   if (kind === 'none') return { kind, inputs: d, outputs: d, mean, matrix: undefined };
@@ -27,17 +38,46 @@ export function fitPreparation(kind: PreparationKind, x: Floats, d: number): Pre
     throw new AnomalyClrError(
       'representations are not finite; the encoder has diverged, train with a lower learning rate',
     );
-  const covariance = covarianceOf(x, d, mean);
-  const { values, vectors } = kind === 'whiten' ? eigen(covariance, d) : columns(covariance, d);
-  const floor = varianceFloor * Math.max(...values);
-  if (!(floor > 0))
+  const covariance = Matrix.from1DArray(d, d, covarianceOf(x, d, mean));
+  const scale = kind === 'whiten' ? whitened : standardised;
+  const size = d - beside;
+  const own = scale(covariance.subMatrix(0, size - 1, 0, size - 1));
+  if (own.rows === 0)
     throw new AnomalyClrError('all events have the same representation; there is nothing to detect with');
-  const kept = values.map((_, i) => i).filter(i => values[i] > floor);
-  const matrix = new Float64Array(kept.length * d);
-  kept.forEach((component, row) => {
-    for (let c = 0; c < d; c++) matrix[row * d + c] = vectors[component][c] / Math.sqrt(values[component]);
-  });
-  return { kind, inputs: d, outputs: kept.length, mean, matrix };
+  const matrix = Matrix.zeros(own.rows, d);
+  matrix.setSubMatrix(own, 0, 0);
+  const all = beside === 0 ? matrix : stacked(matrix, besideOf(covariance, mean, own, kind));
+  return { kind, inputs: d, outputs: all.rows, mean, matrix: Float64Array.from(all.to1DArray()) };
+}
+
+/** The rows for what stands beside a representation that `own` [outputs, size] prepares. [outputs, d] */
+function besideOf(covariance: Matrix, mean: Float64Array, own: Matrix, kind: 'standardise' | 'whiten'): Matrix {
+  const [size, d] = [own.columns, covariance.columns];
+  const of = covariance.subMatrix(size, d - 1, size, d - 1);
+  // a constant has what rounding of its mean leaves
+  const least = floorBeside * Math.max(...of.diagonal().map((variance, i) => variance + 1e-6 * mean[size + i] ** 2));
+  if (kind === 'standardise') {
+    const scaled = standardised(of, least).mul(scaleBeside);
+    return joined(Matrix.zeros(scaled.rows, size), scaled);
+  }
+  // what is linear in the whitened representation y is cov(beside, y) y
+  const slopes = covariance.subMatrix(size, d - 1, 0, size - 1).mmul(own.transpose());
+  const left = whitened(of.sub(slopes.mmul(slopes.transpose())), least).mul(scaleBeside);
+  return joined(left.mmul(slopes).mmul(own).mul(-1), left);
+}
+
+function joined(left: Matrix, right: Matrix): Matrix {
+  const all = Matrix.zeros(left.rows, left.columns + right.columns);
+  all.setSubMatrix(left, 0, 0);
+  all.setSubMatrix(right, 0, left.columns);
+  return all;
+}
+
+function stacked(upper: Matrix, lower: Matrix): Matrix {
+  const all = Matrix.zeros(upper.rows + lower.rows, upper.columns);
+  all.setSubMatrix(upper, 0, 0);
+  all.setSubMatrix(lower, upper.rows, 0);
+  return all;
 }
 
 /** [d, d], from at most some 100,000 rows evenly taken: more change no figure that matters. */
@@ -59,27 +99,26 @@ function covarianceOf(x: Floats, d: number, mean: Float64Array): Float64Array {
   return covariance;
 }
 
-interface Components {
-  values: number[];
-  /** vectors[i] belongs to values[i]. */
-  vectors: ArrayLike<number>[];
+/** Principal components, largest first, each to variance 1; those of no more than `least` are left out. */
+function whitened(covariance: Matrix, least?: number): Matrix {
+  const { realEigenvalues: values, eigenvectorMatrix: vectors } = new EigenvalueDecomposition(covariance, {
+    assumeSymmetric: true,
+  });
+  const kept = largerThan(values, least).toSorted((a, b) => values[b] - values[a]);
+  return rowsOf(kept, values.length, i => vectors.getColumn(i).map(x => x / Math.sqrt(values[i])));
 }
 
-function eigen(covariance: Float64Array, d: number): Components {
-  const decomposition = new EigenvalueDecomposition(Matrix.from1DArray(d, d, covariance), { assumeSymmetric: true });
-  const order = decomposition.realEigenvalues
-    .map((_, i) => i)
-    .sort((a, b) => decomposition.realEigenvalues[b] - decomposition.realEigenvalues[a]);
-  return {
-    values: order.map(i => decomposition.realEigenvalues[i]),
-    vectors: order.map(i => decomposition.eigenvectorMatrix.getColumn(i)),
-  };
+/** Each column by itself, to variance 1; those of no more than `least` are left out. */
+function standardised(covariance: Matrix, least?: number): Matrix {
+  const values = covariance.diagonal();
+  return rowsOf(largerThan(values, least), values.length, i =>
+    values.map((_, c) => (c === i ? 1 / Math.sqrt(values[i]) : 0)),
+  );
 }
 
-function columns(covariance: Float64Array, d: number): Components {
-  const unit = (i: number) => Float64Array.from({ length: d }, (_, c) => (c === i ? 1 : 0));
-  return {
-    values: Array.from({ length: d }, (_, i) => covariance[i * d + i]),
-    vectors: Array.from({ length: d }, (_, i) => unit(i)),
-  };
-}
+/** Places of the variances that are more than rounding noise. */
+const largerThan = (variances: readonly number[], least = varianceFloor * Math.max(...variances)): number[] =>
+  variances.map((_, i) => i).filter(i => variances[i] > least);
+
+const rowsOf = (places: readonly number[], columns: number, row: (place: number) => number[]): Matrix =>
+  places.length > 0 ? new Matrix(places.map(row)) : Matrix.zeros(0, columns);

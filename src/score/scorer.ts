@@ -6,9 +6,8 @@ import type { EventBatch } from '../events/event-batch.js';
 import { runFiles } from '../model/run-folder.js';
 import { sha256 } from '../read/index.js';
 import { Detector, detectorConfig, precisionOf, toFloat32 } from './detector.js';
-import { detectorFor, loadParts, loadRun, type RunParts } from './load-run.js';
+import { detectorFor, encoderReading, loadParts, loadRun, type Reading, type RunParts } from './load-run.js';
 import { rawFeatureCountOf, rawFeatures } from './raw-features.js';
-import type { RepresentationName } from './representation.js';
 
 /** One way to give events a score. */
 export interface Method {
@@ -34,9 +33,9 @@ export class Scorer implements Method {
     readonly seed: number,
     readonly domain: Domain,
     private readonly engine: Engine,
-    private readonly representation: RepresentationName,
+    private readonly reading: Reading,
     private readonly model: ScoringModel,
-    /** Numbers of the representation that the detector reads. */
+    /** Numbers that the detector reads: representation and sums. */
     readonly representationSize: number,
   ) {
     this.opened.push(model);
@@ -49,7 +48,8 @@ export class Scorer implements Method {
   static async open(folder: string, engine: Engine, precision: 'auto' | 'bf16' = 'auto'): Promise<Scorer> {
     const { settings, domain, representation, parts } = await loadRun(folder);
     const { model, size } = openModel(engine, parts, precision);
-    return new Scorer(folder, settings.loss, settings.seed, domain, engine, representation, model, size);
+    const reading = { representation, sums: parts.sums };
+    return new Scorer(folder, settings.loss, settings.seed, domain, engine, reading, model, size);
   }
 
   /** One score per event, higher is more anomalous. */
@@ -84,7 +84,7 @@ export class Scorer implements Method {
     return inDomain(this.domain, events);
   }
 
-  /** The representation that the detector reads, [events, representationSize]. */
+  /** What the detector reads, [events, representationSize]: the representation, and the sums beside it. */
   embed(events: EventBatch): Promise<Floats> {
     return this.model.embed(events);
   }
@@ -108,7 +108,7 @@ export class Scorer implements Method {
     }
     if (existsSync(files.untrainedEncoder)) {
       const file = files.comparatorDetector('untrained-autoencoder');
-      const { model } = openModel(this.engine, await loadParts(files.untrainedEncoder, file, this.representation));
+      const { model } = openModel(this.engine, await loadParts(files.untrainedEncoder, file, this.reading));
       this.opened.push(model);
       methods.push({ name: 'untrained-encoder', score: async events => toFloat32(await model.score(events)) });
     }
@@ -118,7 +118,7 @@ export class Scorer implements Method {
   /** SHA-256 of the files that its scores come from, the same wherever the run lies. */
   async fingerprint(): Promise<string> {
     const { domain, encoder, detector } = runFiles(this.folder);
-    const hash = createHash('sha256').update(this.representation);
+    const hash = createHash('sha256').update(this.reading.representation);
     for (const file of [domain, encoder, detector]) hash.update(await sha256(file));
     return hash.digest('hex');
   }
@@ -128,13 +128,15 @@ export class Scorer implements Method {
   }
 }
 
-/** An encoder read at one representation, with the detector on it. */
+/** An encoder as its detector reads it, with the detector. */
 function openModel(
   engine: Engine,
-  { encoder, columns: [from, to], detector }: RunParts,
+  parts: RunParts,
   precision: 'auto' | 'bf16' = 'auto',
 ): { model: ScoringModel; size: number } {
-  const weights = precision === 'auto' ? encoder.weights : toFloat32(encoder.weights);
-  const config = detectorConfig(detector, precision === 'auto' ? precisionOf(weights) : precision);
-  return { model: engine.scorer({ ...config, encoder: { ...encoder.config, weights, from, to } }), size: to - from };
+  const { weights: exact } = parts.encoder;
+  const weights = precision === 'auto' ? exact : toFloat32(exact);
+  const config = detectorConfig(parts.detector, precision === 'auto' ? precisionOf(weights) : precision);
+  const model = engine.scorer({ ...config, encoder: encoderReading(parts, weights) });
+  return { model, size: parts.detector.preparation.inputs };
 }

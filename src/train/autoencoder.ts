@@ -12,6 +12,8 @@ import type { EventSplit, Split } from './split.js';
 
 export interface DetectorOptions {
   readonly preparation: PreparationKind;
+  /** How many of the last columns stand beside a representation. */
+  readonly beside?: number;
   readonly activation: PerceptronConfig['activation'];
   readonly bottleneck: number;
   /** Widths between input and bottleneck; empty is automatic. */
@@ -60,7 +62,7 @@ export async function trainDetector(
   options: DetectorOptions,
   watch: DetectorWatch = {},
 ): Promise<TrainedDetector> {
-  const { preparation, precision } = await fitToRows({ rows, split }, options.preparation);
+  const { preparation, precision } = await fitToRows({ rows, split }, options);
   const widths = detectorWidths(preparation.outputs, options);
   const { activation } = options;
   const model = engine.perceptron(perceptronConfig({ kind: 'autoencoder', widths, activation }, precision));
@@ -136,11 +138,11 @@ function finiteEpoch(losses: DetectorEpoch): DetectorEpoch {
 /** What brings rows to one scale, and the precision that they come in. */
 export async function fitToRows(
   { rows, split }: Pick<DetectorData, 'rows' | 'split'>,
-  kind: PreparationKind,
+  { preparation: kind, beside }: Pick<DetectorOptions, 'preparation' | 'beside'>,
 ): Promise<{ preparation: Preparation; precision: 'f32' | 'f64' }> {
   const sample = await trainingSample(rows, split);
   const precision = sample instanceof Float64Array ? 'f64' : 'f32';
-  return { preparation: fitPreparation(kind, sample, rows.features), precision };
+  return { preparation: fitPreparation(kind, sample, rows.features, beside), precision };
 }
 
 /** Training rows of all stretches, or of events evenly taken where they are many. */

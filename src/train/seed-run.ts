@@ -9,6 +9,7 @@ import type { Columns, Engine, Floats, TrainerConfig } from '../engine/engine.js
 import { RankError } from '../errors.js';
 import { dataKind } from '../events/data-kinds.js';
 import type { Domain } from '../events/domain.js';
+import { sumCount, withSums } from '../events/event-sums.js';
 import { writeAtomically } from '../files.js';
 import { saveEncoder } from '../model/encoder-file.js';
 import { initialWeights } from '../model/initialise.js';
@@ -17,6 +18,7 @@ import { beginRun, runFiles, type RunFiles, type RunProvenance } from '../model/
 import type { EventStore } from '../read/store.js';
 import { precisionOf, type DetectorMember, type DetectorWeights } from '../score/detector.js';
 import { saveDetector } from '../score/detector-file.js';
+import { sumsOf } from '../score/load-run.js';
 import { rawFeatureCountOf, rawFeatures } from '../score/raw-features.js';
 import { columnsOf, levelOf, rowLength, selectColumns, type RepresentationName } from '../score/representation.js';
 import {
@@ -267,12 +269,13 @@ export class SeedRun {
         unit: 'events',
       });
       let done = 0;
+      const sums = sumsOf(options, domain);
       const represent = async (events: Columns): Promise<Floats> =>
-        selectColumns(await model.embed(events), rowLength(config), columns);
+        withSums(selectColumns(await model.embed(events), rowLength(config), columns), events, sums);
       const memory = { memoryBytes: this.blockBytes, folder: files.folder };
       const rows = await keptRows(
         store,
-        columns[1] - columns[0],
+        columns[1] - columns[0] + sumCount(sums),
         events => {
           this.ranks.stopIfAsked();
           bar?.update((done += events.count));
@@ -306,19 +309,21 @@ export class SeedRun {
     represent: RatioData['represent'],
     log: MetricsLog,
   ): Promise<DetectorWeights> {
-    const { options, engine, split, store, blockBytes } = this;
+    const { options, engine, split, store, domain, blockBytes } = this;
+    const beside = sumCount(sumsOf(options, domain));
     const alone =
       options.detector === 'ratio'
         ? undefined
         : await this.autoencoder(`${prefix}autoencoder`, rows, log, {
             preparation: options.prepare,
+            beside,
             hidden: options.detectorHidden,
             bottleneck: options.bottleneck,
           });
     if (alone && options.detector === 'autoencoder') return alone;
     const { preparation, precision } = alone
       ? { preparation: alone.preparation, precision: precisionOf(alone.members[0].weights) }
-      : await fitToRows({ rows, split }, options.prepare);
+      : await fitToRows({ rows, split }, { preparation: options.prepare, beside });
     const data = { rows, split, blockBytes, store, represent, preparation };
     const how = {
       hidden: options.ratioHidden,
@@ -341,7 +346,7 @@ export class SeedRun {
     name: string,
     rows: RowSource,
     log: MetricsLog,
-    how: Pick<DetectorOptions, 'preparation' | 'hidden' | 'bottleneck'>,
+    how: Pick<DetectorOptions, 'preparation' | 'beside' | 'hidden' | 'bottleneck'>,
   ): Promise<DetectorWeights> {
     const { options, engine, split, blockBytes } = this;
     return this.watched(name, options.detectorEpochs, log, watch =>

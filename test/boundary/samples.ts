@@ -74,12 +74,12 @@ export function preparation(inputs = 4): NativePreparation {
   return { inputs, outputs: 3, mean: column(inputs), matrix: column(3 * inputs) };
 }
 
-/** The encoder of `trainerConfig` read before its head, three numbers of it, an autoencoder and a classifier on these. */
+/** The encoder of `trainerConfig` read before its head and sums of jets, three numbers of these, an autoencoder and a classifier. */
 export function scorerConfig(changes: Partial<NativeScorerConfig> = {}): NativeScorerConfig {
   const { precision, loss: _, temperature: __, optimiser: ___, ...encoder } = trainerConfig();
   return {
     precision,
-    encoder: { ...encoder, weights: someWeights(595), from: 0, to: 8 },
+    encoder: { ...encoder, weights: someWeights(595), from: 0, to: 5, sums: Int32Array.of(4) },
     preparation: preparation(8),
     members: [
       {

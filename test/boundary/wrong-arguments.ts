@@ -243,8 +243,14 @@ export const scenarios: Scenarios = {
     for (const change of [
       { encoder: { ...encoder, from: 1 } },
       { encoder: { ...encoder, from: 8 } },
-      { encoder: { ...encoder, to: 9 } },
-      { encoder: { ...encoder, from: 11, to: 19 } },
+      { encoder: { ...encoder, to: 6 } },
+      { encoder: { ...encoder, sums: Int32Array.of(1) } },
+      { encoder: { ...encoder, sums: Int32Array.of(3, 4) } },
+      { encoder: { ...encoder, sums: Int32Array.of(6) } },
+      { encoder: { ...encoder, sums: Int32Array.of(0) } },
+      { encoder: { ...encoder, to: 2, sums: Int32Array.of(4, 4) } },
+      { encoder: { ...encoder, sums: [4] as unknown as Int32Array } },
+      { encoder: { ...encoder, from: 14, to: 19 } },
       { encoder: { ...encoder, headLayers: 1 } },
       { preparation: samples.preparation(4) },
       { preparation: { ...preparation, matrix: undefined } },
@@ -262,7 +268,7 @@ export const scenarios: Scenarios = {
       // prettier-ignore
       await refused(JSON.stringify(change), () => new Scorer(samples.scorerConfig(change)));
     // the same numbers of weights, but what is read lies elsewhere
-    new Scorer(samples.scorerConfig({ encoder: { ...encoder, from: 10, to: 18 } }));
+    new Scorer(samples.scorerConfig({ encoder: { ...encoder, from: 10, to: 15 } }));
   },
   'a perceptron that learns classes takes one for each row': async () => {
     const { Perceptron } = loadAddon();

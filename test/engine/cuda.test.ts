@@ -2,6 +2,8 @@
 import { loadAddon, type Columns, type Floats, type Precision, type TrainerConfig } from '../../src/addon.js';
 import { parseRecipe, presets } from '../../src/config/recipe.js';
 import { openEngine, type ContrastiveModel, type Engine } from '../../src/engine/index.js';
+import { codesOf, withSums } from '../../src/events/event-sums.js';
+import { eventKindNames } from '../../src/events/objects.js';
 import { range, take, type EventBatch } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
 import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
@@ -227,7 +229,9 @@ describeOnCuda('CUDA', () => {
   ) {
     const trainer = model(cpu, 'f64');
     const span = columnsOf(representation, config);
-    const rows = selectColumns(await trainer.embed(events), rowLength(config), span);
+    // those of several members are on sums, too
+    const sums = codesOf(combined ? eventKindNames : []);
+    const rows = withSums(selectColumns(await trainer.embed(events), rowLength(config), span), events, sums);
     const preparation = fitPreparation(kind, rows, rows.length / events.count);
     const n = preparation.outputs;
     const widths = [n, 9, 4, 9, n];
@@ -247,7 +251,7 @@ describeOnCuda('CUDA', () => {
     };
     const scorerOf = (engine: Engine, at: Precision) => {
       const weights = at === 'f64' ? trainer.weights() : Float32Array.from(trainer.weights());
-      const encoder = { ...config, weights, from: span[0], to: span[1] };
+      const encoder = { ...config, weights, from: span[0], to: span[1], sums };
       return kept(engine.scorer({ ...detectorConfig(detector, at), encoder }));
     };
     return { ours: scorerOf(cuda, precision), theirs: scorerOf(cpu, 'f64'), detector, rows };

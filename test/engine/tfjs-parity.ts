@@ -4,6 +4,8 @@ import { parseRecipe, presets } from '../../src/config/recipe.js';
 import { openEngine, type ContrastiveModel, type Engine } from '../../src/engine/index.js';
 import type { Surroundings } from '../../src/engine/tfjs/trainer.js';
 import type { EventBatch } from '../../src/events/event-batch.js';
+import { codesOf, withSums } from '../../src/events/event-sums.js';
+import { eventKindNames } from '../../src/events/objects.js';
 import { range } from '../../src/events/event-batch.js';
 import { initialWeights } from '../../src/model/initialise.js';
 import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
@@ -129,11 +131,13 @@ export function parityTests(on: Surroundings): void {
 
     test.each([
       ['an autoencoder', undefined],
-      ['an autoencoder and a ratio', { mean: 0.3, deviation: 0.7 }],
+      ['an autoencoder and a ratio with sums', { mean: 0.3, deviation: 0.7 }],
     ] as const)('scores of %s are the native ones: many events, few at once, empty ones too', async (_, standard) => {
       const trainer = open(native);
-      const rows = (await trainer.embed(events)).filter((_, i) => i % 96 < 32); // pooled
-      const preparation = fitPreparation('whiten', rows, 32);
+      const pooled = (await trainer.embed(events)).filter((_, i) => i % 96 < 32);
+      const sums = codesOf(standard ? eventKindNames : []);
+      const rows = withSums(pooled, events, sums);
+      const preparation = fitPreparation('whiten', rows, rows.length / events.count);
       const member = (kind: DetectorMember['kind'], ...widths: number[]): DetectorMember => {
         const weights = initialWeights(perceptronLayout(widths), 1, 'f32');
         return { kind, widths, activation: 'elu', weights, ...(standard ? { standard } : {}) };
@@ -142,7 +146,7 @@ export function parityTests(on: Surroundings): void {
       const error = member('autoencoder', n, 12, 5, 12, n);
       const members = standard ? [error, member('ratio', n, 9, 1)] : [error];
       const detector = detectorConfig({ preparation, members }, 'f32');
-      const encoder = { ...config, weights: trainer.weights(), from: 0, to: 32 };
+      const encoder = { ...config, weights: trainer.weights(), from: 0, to: 32, sums };
       const [ours, theirs] = [engines[kernels], native].map(engine => engine.scorer({ ...detector, encoder }));
       const some = range(events, 0, 64);
       const want = await theirs.score(some);

@@ -12,6 +12,8 @@ import { needsRuntime, runtimeInstalled } from '../support/bundle.js';
 import { sample, smallTraining } from '../support/cli.js';
 
 const at = temporaryFolder();
+/** Numbers of a row: the encoder's 16, and 10 sums. */
+const size = 26;
 let engine: Engine;
 let judge: CheckEngine;
 let bundle: Bundle;
@@ -55,7 +57,7 @@ describe('a mistake in one event of a thousand is found', () => {
   needsRuntime.each<[string, RegExp, (outputs: BundleOutputs, event: number) => void]>([
     ['in its score', /scores of events differ by/, ({ score }, e) => (score![e] += 0.05)],
     ['a score that is NaN', /scores of events differ by NaN/, ({ score }, e) => (score![e] = NaN)],
-    ['in its representation', /representations of events differ/, (o, e) => (o.representation[e * 16 + 3] += 0.01)],
+    ['in its representation', /representations of events differ/, (o, e) => (o.representation[e * size + 3] += 0.01)],
     ['in its verdict', /event 700 is .*side the domain/, ({ inDomain }, e) => (inDomain[e] = 1 - inDomain[e])],
     [
       'in its distance',
@@ -73,7 +75,7 @@ describe('a mistake in one event of a thousand is found', () => {
 describe('so is a reference event that is not what the card says', () => {
   needsRuntime.each<[string, (outputs: BundleOutputs, event: number) => void]>([
     ['score', ({ score }, e) => (score![e] *= 1.001)],
-    ['representation', (o, e) => (o.representation[e * 16] += 0.1)],
+    ['representation', (o, e) => (o.representation[e * size] += 0.1)],
     ['verdict', ({ inDomain }, e) => (inDomain[e] = 1 - inDomain[e])],
     ['crossed', ({ crossed }, e) => (crossed[e * 20] += 1)],
   ])('%s', async (_, change) => {
@@ -86,7 +88,7 @@ needsRuntime(
   async () => {
     const inside = Array.from(judge.scorer.inDomain(events));
     const off = (event: number): Bundle => ({
-      ...changed((o, e) => (o.representation[e * 16] += 100), event), // of batches that hold so many events
+      ...changed((o, e) => (o.representation[e * size] += 100), event), // of batches that hold so many events
       card: { ...bundle.card, precision: 'int8' },
     });
     const refused = /--precision int8: this model does not bear it: representations of events differ by .*take another/;

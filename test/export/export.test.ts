@@ -80,7 +80,7 @@ needsRuntime('a bundle with its card inside and beside it, and what it says is s
     precision: 'f32',
     layout: 'packed',
     licence: 'CC0',
-    representation: { name: 'pool', size: 16 },
+    representation: { name: 'pool', size: 26 },
     domain: JSON.parse(readFileSync(path.join(model, 'domain.json'), 'utf8')),
     training: {
       loss: 'anomclr',

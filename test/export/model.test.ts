@@ -11,8 +11,9 @@ import { padEvents } from '../../src/bundle/pad.js';
 import { openSession, type OnnxSession } from '../../src/bundle/session.js';
 import { openEngine } from '../../src/engine/index.js';
 import { DomainBuilder, inDomain, outsideOf, type Domain } from '../../src/events/domain.js';
+import { codesOf, noKinds, sumCount } from '../../src/events/event-sums.js';
 import { EventBatchBuilder, range, take, type EventBatch } from '../../src/events/event-batch.js';
-import { Kind } from '../../src/events/objects.js';
+import { eventKindNames, Kind, type KindName } from '../../src/events/objects.js';
 import { buildModel, type ModelParts } from '../../src/export/model.js';
 import { activationRanges } from '../../src/export/quantise.js';
 import { initialWeights } from '../../src/model/initialise.js';
@@ -50,6 +51,7 @@ async function make(
   kind: PreparationKind = 'standardise',
   activation: DetectorMember['activation'] = 'elu',
   kinds: readonly DetectorMember['kind'][] = [],
+  sums: Int32Array = noKinds,
 ) {
   const [from, to] = columnsOf(representation, encoder);
   const weights = initialWeights(encoderLayout(encoder), 3, 'f64');
@@ -64,14 +66,18 @@ async function make(
     const named = { autoencoder: error, ratio: member('ratio', [n, 6, 5, 1]) };
     const members = kinds.length === 0 ? [error] : kinds.map(one => ({ ...named[one], standard }));
     const detector: DetectorWeights = { preparation, members };
-    const native = engine.scorer({ ...detectorConfig(detector, 'f64'), encoder: { ...encoder, weights, from, to } });
+    const native = engine.scorer({
+      ...detectorConfig(detector, 'f64'),
+      encoder: { ...encoder, weights, from, to, sums },
+    });
     return { detector, native };
   };
-  const first = scorerWith(fitPreparation('none', new Float64Array(to - from), to - from));
+  const size = to - from + sumCount(sums);
+  const first = scorerWith(fitPreparation('none', new Float64Array(size), size));
   const rows = await first.native.embed(events);
   first.native.dispose();
-  const { detector, native } = scorerWith(fitPreparation(kind, rows, to - from));
-  const parts: ModelParts = { encoder: { config: encoder, weights }, columns: [from, to], detector, domain };
+  const { detector, native } = scorerWith(fitPreparation(kind, rows, size));
+  const parts: ModelParts = { encoder: { config: encoder, weights }, columns: [from, to], sums, detector, domain };
   return { parts, native };
 }
 
@@ -118,11 +124,14 @@ describe.each(layouts)('%s', layout => {
       PreparationKind,
       DetectorMember['activation'],
       DetectorMember['kind'][]?,
+      KindName[]?,
     ]
   >([
     ['8 features, last layer of a head with norms', small, 'last', 'standardise', 'elu'],
     ['7 features, pooled', { ...small, features: 7, headNorm: false }, 'pool', 'whiten', 'relu'],
     ['an autoencoder and a ratio', small, 'pool', 'whiten', 'elu', ['autoencoder', 'ratio']],
+    ['sums of all kinds', small, 'pool', 'standardise', 'elu', ['ratio'], [...eventKindNames]],
+    ['sums of some', small, 'head1', 'none', 'elu', [], ['jet', 'electron']],
     ['a ratio alone', small, 'pool', 'standardise', 'elu', ['ratio']],
     [
       'a layer between, linear momenta',
@@ -137,8 +146,8 @@ describe.each(layouts)('%s', layout => {
   ])(
     '%s: as the native engine in float64',
     // jest gives functions of more parameters than a row has a `done` to call; one with a default does not count
-    async (_, encoder, representation, kind, activation, kinds = []) => {
-      const { parts, native } = await make(encoder, representation, kind, activation, kinds);
+    async (_, encoder, representation, kind, activation, kinds = [], sums = []) => {
+      const { parts, native } = await make(encoder, representation, kind, activation, kinds, codesOf(sums));
       const got = await runEvents(await open(parts, layout), events);
       agree('representations', got.representation, await native.embed(events), 1e-5);
       agree('scores', got.score, await native.score(events), kind === 'whiten' ? 1e-4 : 1e-5);

@@ -1,6 +1,9 @@
 // The scorer against encoder, preparation and networks done one after the other, the preparation and the sum of the members
 // in plain double.
 #include "model/scorer.h"
+
+#include <numeric>
+
 #include "support.h"
 
 namespace aclr {
@@ -47,10 +50,10 @@ std::vector<MemberConfig> members(Detector detector, int outputs, Activation act
 
 // Reads the columns [from, to), those of one or more representations.
 Model model(Random& random, int from, int to, bool matrix, Activation activation, bool head_norm = false,
-            Mask mask = Mask::kHard, Detector detector = Detector::kPlain) {
+            Mask mask = Mask::kHard, Detector detector = Detector::kPlain, const std::vector<Kind>& sums = {}) {
   Model out;
-  const int inputs = to - from, outputs = matrix ? inputs - 1 : inputs;
-  out.config = {encoder_config(head_norm, mask), Products::kExact, from, to, preparation_config(random, inputs, outputs, matrix),
+  const int inputs = to - from + sum_count(sums), outputs = matrix ? inputs - 1 : inputs;
+  out.config = {encoder_config(head_norm, mask), Products::kExact, from, to, sums, preparation_config(random, inputs, outputs, matrix),
                 members(detector, outputs, activation)};
   CHECK(out.config.check().ok());
   out.encoder = random_weights<double>(random, Encoder<double>(*out.config.encoder).layout());
@@ -98,7 +101,25 @@ std::vector<double> prepared(const PreparationConfig& config, const std::vector<
   return y;
 }
 
-// The rows that the encoder gives, all events in one block.
+// What core/sums.h says, one sum after the other.
+std::vector<double> plain_sums(const std::vector<Kind>& kinds, const EventColumns<double>& events, int e) {
+  std::vector<double> numbers, others, largest;
+  for (const Kind kind : kinds) {
+    std::vector<double> pts;
+    for (int o = events.offsets[e]; o < events.offsets[e + 1]; ++o)
+      if (events.kind[o] == static_cast<int>(kind) && events.pt[o] > 0) pts.push_back(events.pt[o] / 100);
+    std::sort(pts.rbegin(), pts.rend());
+    largest.push_back(pts.empty() ? 0 : pts.front());
+    if (kind == Kind::kMet) continue;
+    numbers.push_back(static_cast<double>(pts.size()));
+    others.push_back(pts.empty() ? 0 : std::accumulate(pts.begin() + 1, pts.end(), 0.0));
+  }
+  numbers.insert(numbers.end(), largest.begin(), largest.end());
+  numbers.insert(numbers.end(), others.begin(), others.end());
+  return numbers;
+}
+
+// The rows that the encoder gives, all events in one block, with the sums of these.
 std::vector<double> representations(const Model& model, const EventColumns<double>& events) {
   Encoder<double> encoder(*model.config.encoder);
   ThreadPool pool(1);
@@ -118,6 +139,8 @@ std::vector<double> representations(const Model& model, const EventColumns<doubl
   for (int e = 0; e < events.events(); ++e) {
     const double* row = tape.reps.data() + std::size_t(e) * encoder.rep_row();
     rows.insert(rows.end(), row + model.config.from, row + model.config.to);
+    const std::vector<double> sums = plain_sums(model.config.sums, events, e);
+    rows.insert(rows.end(), sums.begin(), sums.end());
   }
   return rows;
 }
@@ -162,13 +185,14 @@ EventColumns<double> sample(Random& random, int count) {
 TEST(scores_are_those_of_the_steps_one_by_one) {
   Random random(1);
   ThreadPool pool(3);
+  const std::vector<Kind> none, some{Kind::kJet, Kind::kMuon}, all{Kind::kMet, Kind::kElectron, Kind::kMuon, Kind::kJet};
   // the pooled vector, each head layer, and windows that begin, end and lie across others
   for (const auto& [from, to] : {std::pair{0, 24}, {24, 34}, {34, 44}, {44, 54}, {3, 20}, {20, 40}, {0, 54}})
     for (const bool matrix : {false, true})
       for (const int count : {0, 1, 96, 97, 500}) {
         const Detector detector = count == 1 || count == 500 ? Detector::kBoth : count == 97 ? Detector::kRatio : Detector::kPlain;
         const Model one = model(random, from, to, matrix, matrix ? Activation::kElu : Activation::kLeakyRelu, count % 2 == 1,
-                                count == 96 ? Mask::kContinuous : Mask::kHard, detector);
+                                count == 96 ? Mask::kContinuous : Mask::kHard, detector, count < 97 ? none : count == 97 ? some : all);
         const EventColumns<double> events = sample(random, count);
         const std::vector<double> rows = representations(one, events), want = plain_scores(one, rows);
         Scorer<double> wide = scorer<double>(one);

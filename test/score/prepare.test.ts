@@ -77,6 +77,39 @@ test('directions without variance are dropped', async () => {
   }
 });
 
+describe('columns beside a representation', () => {
+  // one that is linear in the representation but for a little, one that is wholly, one of its own
+  const draws = new Draws(4, 0, 0, 1);
+  const wide = extend(rows, 3, ([a, b, c]) => [a - 90 * c + draws.uniform(), 7 * b - c, draws.uniform() ** 4]);
+
+  test('whiten: they follow, at half the width, without what the representation tells', async () => {
+    const own = fitPreparation('whiten', rows, 3);
+    const preparation = fitPreparation('whiten', wide, 6, 3);
+    expect(preparation.outputs).toBe(5);
+    const y = await prepare(preparation, wide);
+    const alone = await prepare(own, rows);
+    expect(Math.max(...alone.map((v, i) => Math.abs(v - y[Math.floor(i / 3) * 5 + (i % 3)])))).toBeLessThan(1e-9);
+    const { means, covariance } = moments(y, 5);
+    covariance.forEach((row, a) =>
+      row.forEach((value, b) => {
+        expect(means[a]).toBeCloseTo(0, 7);
+        expect(value).toBeCloseTo(a !== b ? 0 : a < 3 ? 1 : 0.25, 7);
+      }),
+    );
+  });
+
+  test('standardise: each by itself, at half the width', async () => {
+    const y = await prepare(fitPreparation('standardise', wide, 6, 3), wide);
+    const { covariance } = moments(y, 6);
+    expect(covariance.map((row, c) => row[c])).toEqual([1, 1, 1, 0.25, 0.25, 0.25].map(v => expect.closeTo(v, 9)));
+  });
+
+  test.each(['whiten', 'standardise'] as const)('%s: without variance they are dropped', kind => {
+    const constant = extend(rows, 3, () => [5, 0]);
+    expect(fitPreparation(kind, constant, 5, 2).outputs).toBe(3);
+  });
+});
+
 test('none hands the rows on, whatever they hold', async () => {
   const preparation = fitPreparation('none', rows, 3);
   expect(preparation).toEqual({ kind: 'none', inputs: 3, outputs: 3, mean: new Float64Array(3), matrix: undefined });

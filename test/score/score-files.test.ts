@@ -54,9 +54,9 @@ async function score(out: string, changes: Changes = {}): Promise<Scores> {
 
 test('one score per event, in order: those of the scorer itself', async () => {
   const scorer = await Scorer.open(at('run'), engine);
-  expect([scorer.name, scorer.seed, scorer.representationSize]).toEqual(['anomclr', 1, 16]);
+  expect([scorer.name, scorer.seed, scorer.representationSize]).toEqual(['anomclr', 1, 26]);
   const direct = await scorer.score(signal);
-  expect(await scorer.embed(signal)).toHaveLength(signals * 16);
+  expect(await scorer.embed(signal)).toHaveLength(signals * 26);
   expect((await scorer.comparators()).map(({ name }) => name)).toEqual([
     'raw-autoencoder',
     'raw-autoencoder-log',
@@ -337,7 +337,7 @@ describe('a folder that is no whole run is refused in one line', () => {
   test("parts are another run's", async () => {
     const other = await trainRun('narrow', '8');
     copyFileSync(path.join(other, 'autoencoder.safetensors'), path.join(model, 'autoencoder.safetensors'));
-    await refused(/autoencoder\.safetensors: reads 8 numbers an event, not 16; it is another run's/);
+    await refused(/autoencoder\.safetensors: reads 18 numbers an event, not 26; it is another run's/);
     const config = path.join(model, 'config.json');
     writeFileSync(config, readFileSync(config, 'utf8').replace('"pool"', '"head9"'));
     await refused(/encoder\.safetensors: has no representation head9; it is another run's/);
@@ -348,7 +348,7 @@ describe('a folder that is no whole run is refused in one line', () => {
     copyFileSync(path.join(model, 'autoencoder.safetensors'), comparator);
     const scorer = await Scorer.open(model, engine);
     await expect(scorer.comparators()).rejects.toThrow(
-      /raw-autoencoder\.safetensors: reads 16 numbers an event, not 57/,
+      /raw-autoencoder\.safetensors: reads 26 numbers an event, not 57/,
     );
     scorer.dispose();
   });

@@ -1,6 +1,7 @@
 import type { Floats, Precision } from '../../src/addon.js';
 import { openEngine, type ScoringModel } from '../../src/engine/index.js';
 import { take, type EventBatch } from '../../src/events/event-batch.js';
+import { codesOf, withSums } from '../../src/events/event-sums.js';
 import { initialWeights } from '../../src/model/initialise.js';
 import { perceptronLayout, encoderLayout } from '../../src/model/layout.js';
 import { readAll } from '../../src/read/index.js';
@@ -65,6 +66,24 @@ describe.each(['pool', 'head1', 'last'] as const)('%s', representation => {
     expect(worst(await single.score(events), want)).toBeLessThan(1e-5);
     for (const one of [autoencoder, double, single]) one.dispose();
   });
+});
+
+test('sums of an event stand behind its representation, to the bit', async () => {
+  const [from, to] = columnsOf('pool', config);
+  const codes = codesOf(['jet', 'met', 'muon']);
+  for (const precision of ['f32', 'f64'] as const) {
+    const cast = precision === 'f64' ? weights : Float32Array.from(weights);
+    const encoder = { ...config, weights: cast, from, to };
+    const nothing = fitPreparation('none', new Float64Array(), config.width);
+    const alone = engine.scorer({ ...detectorConfig(detectorOn(nothing), precision), encoder });
+    const wider = fitPreparation('none', new Float64Array(), config.width + 7);
+    const both = engine.scorer({
+      ...detectorConfig(detectorOn(wider), precision),
+      encoder: { ...encoder, sums: codes },
+    });
+    expect(await both.embed(events)).toEqual(withSums(await alone.embed(events), events, codes));
+    for (const one of [alone, both]) one.dispose();
+  }
 });
 
 test('a score now is the score later, bit for bit', async () => {

@@ -21,5 +21,6 @@ export const defaultRecipe: Recipe = {
     { name: 'more_softer', weight: 1, steps: [{ augmentation: 'add_spectrum' }, rescaled(0.4, 1), ...seen] },
     { name: 'more_harder', weight: 1, steps: [more, rescaled(1, 4), ...seen] },
     { name: 'softer', weight: 1, steps: [rescaled(0.4, 1), ...seen] },
+    { name: 'harder', weight: 0.5, steps: [rescaled(2, 8), ...seen] },
   ],
 };

@@ -4,6 +4,7 @@ import { encoderLayout, perceptronLayout } from '../../model/layout.js';
 import { makeCurrent } from '../../ops/backend.js';
 import tf, { type Tensor1D, type Tensor2D } from '../../ops/tf.js';
 import { AnomalyClrError } from '../../errors.js';
+import { noKinds, sumCount, withSums } from '../../events/event-sums.js';
 import type { Columns, DetectorConfig, DetectorModel, Floats, ScorerConfig, ScoringModel } from '../engine.js';
 import { encode, layOutTokens } from './encoder.js';
 import { Parameters } from './parameters.js';
@@ -56,7 +57,7 @@ export class TfjsDetector implements DetectorModel {
   }
 }
 
-/** An encoder read at some columns, and a detector on these. */
+/** An encoder read at some columns, sums of events, and a detector on both. */
 export class TfjsScorer implements ScoringModel {
   private readonly detector: TfjsDetector;
   private readonly parameters: Parameters;
@@ -102,7 +103,7 @@ export class TfjsScorer implements ScoringModel {
   /** What the detector reads: only the layers of the head that it needs are computed. */
   private rows(events: Columns): Tensor2D {
     const { encoder } = this.config;
-    const { width, output, from, to } = encoder;
+    const { width, output, from, to, sums = noKinds } = encoder;
     const headLayers = Math.min(encoder.headLayers, Math.ceil(Math.max(0, to - width) / output));
     const { layout, x } = layOutTokens(featureRows(encoder, events), encoder.features, paddingOf(this.on));
     const [rows] = this.parameters.use(weights => {
@@ -113,8 +114,15 @@ export class TfjsScorer implements ScoringModel {
         layout,
         this.on.kernels,
       );
-      return [tf.slice(tf.concat(reps, 1), [0, from], [-1, to - from])];
+      const columns = tf.slice(tf.concat(reps, 1), [0, from], [-1, to - from]);
+      return [sums.length === 0 ? columns : tf.concat([columns, sumsOf(events, sums)], 1)];
     });
     return rows;
   }
+}
+
+/** [events, sums] */
+function sumsOf(events: Columns, codes: Int32Array): Tensor2D {
+  const count = events.offsets.length - 1;
+  return tf.tensor2d(withSums(new Float32Array(0), events, codes) as Float32Array, [count, sumCount(codes)]);
 }

@@ -14,6 +14,7 @@ export const event: DataKind = {
   roundPhi: true,
   angles: 'sincos',
   recipe: 'default',
+  sums: eventKindNames,
   symmetry: { augmentation: 'rotate_phi', words: 'turned in φ by random angles' },
   cuts: {
     'leading-pt': 'largest pT of any electron, muon or jet, GeV',

@@ -16,6 +16,8 @@ export const jet: DataKind = {
   // the sine and cosine of a small angle are itself and nearly 1
   angles: 'phi',
   recipe: 'jet',
+  // its pT and how many constituents that leaves are of how it was chosen, and would outshine what is in it
+  sums: [],
   symmetry: { augmentation: 'rotate_jet', words: 'turned about its axis by random angles' },
   cuts: {
     multiplicity: 'number of constituents',

@@ -22,6 +22,7 @@ export const comparison: Study = {
       options: {
         loss,
         detector: 'autoencoder' as const,
+        sums: false,
         anomalyWeight: given.includes('anomalyWeight') ? options.anomalyWeight : 1, // as published
         comparators: options.comparators && loss === withComparators,
       },

@@ -53,7 +53,7 @@ function ofOutput(output: number, options: StudyOptions): Variant {
   const bottleneck = bottleneckOf(output, options);
   return {
     name: `output-${output}`,
-    options: { output, representation: 'last', bottleneck, comparators: false },
+    options: { output, representation: 'last', sums: false, bottleneck, comparators: false },
     x: output,
   };
 }
@@ -65,7 +65,7 @@ function ofWidth(width: number, options: StudyOptions): Variant {
   const bottleneck = bottleneckOf(width, options);
   return {
     name: `width-${width}`,
-    options: { width, feedForward, heads, representation: 'pool', bottleneck, comparators: false },
+    options: { width, feedForward, heads, representation: 'pool', sums: false, bottleneck, comparators: false },
     x: width,
   };
 }

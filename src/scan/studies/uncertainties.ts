@@ -26,7 +26,7 @@ export const uncertainties: Study = {
 
   async variants(request) {
     const base = await recipeOf(request);
-    const { pivotWeight, comparators, device } = request.options;
+    const { pivotWeight, comparators, device, sums } = request.options;
     const variant = (name: string, options: Variant['options']): Variant => ({
       name,
       // the comparators are the same for all
@@ -34,11 +34,14 @@ export const uncertainties: Study = {
     });
     return [
       variant('plain', { recipe: base }),
+      // what the pivot is to be compared with: sums would go round it
+      ...(sums ? [variant('no-sums', { recipe: base, sums: false })] : []),
       variant('nuisances', { recipe: withNuisances(base, nuisances([0.95, 1.05])) }),
       // it compares populations: nothing but the nuisances is to tell them apart, and jets scaled both ways would not
       variant('pivot', {
         recipe: { ...withNuisances(base, nuisances([1.05, 1.05])), anchor: base.physical },
         pivotWeight: pivotWeight > 0 ? pivotWeight : usualPivot,
+        sums: false,
         device: device === 'auto' ? 'cpu' : device,
       }),
     ];
