@@ -43,7 +43,7 @@ test('defaults are filled in', () => {
     batch: 512,
     seed: 1,
     recipe: 'default',
-    detectorHidden: [],
+    detectorHidden: [64, 32],
     comparators: true,
     resume: false,
   });

@@ -11,22 +11,24 @@ import { here, requestOf } from './trials.js';
 const at = temporaryFolder();
 const stepsOf = ({ physical }: Recipe): string[] => physical.map(({ augmentation }) => augmentation);
 
-test('variants: as asked for, nuisances in the physical view, and a pivot on them', async () => {
+test('variants: as asked for, without sums, nuisances in the physical view, and a pivot on them', async () => {
   const variants = await uncertainties.variants(requestOf());
-  expect(variants.map(({ name }) => name)).toEqual(['plain', 'nuisances', 'pivot']);
+  expect(variants.map(({ name }) => name)).toEqual(['plain', 'no-sums', 'nuisances', 'pivot']);
+  expect(variants.map(({ options }) => options.sums)).toEqual([undefined, false, undefined, false]);
   const recipes = variants.map(({ options }) =>
     resolveRecipe(options.recipe as Recipe, augmentationCatalogue, 'event'),
   );
   const usual = stepsOf(presets['default']);
-  expect(stepsOf(recipes[0])).toEqual(usual);
-  for (const recipe of recipes.slice(1)) {
+  for (const recipe of recipes.slice(0, 2)) expect(stepsOf(recipe)).toEqual(usual);
+  for (const recipe of recipes.slice(2)) {
     expect(stepsOf(recipe).filter(step => usual.includes(step))).toEqual(usual);
     expect(stepsOf(recipe)).toEqual(expect.arrayContaining(['scale_jets', 'smear_met', 'lose_leptons', 'add_pileup']));
     expect(stepsOf(recipe).at(-1)).toBe('acceptance');
   }
-  expect(recipes.map(({ anchor }) => anchor)).toEqual([[], [], recipes[0].physical]);
-  expect(variants.map(({ options }) => options.pivotWeight! > 0)).toEqual([false, false, true]);
-  expect((await uncertainties.variants(requestOf({ train: { pivotWeight: 7 } })))[2].options.pivotWeight).toBe(7);
+  expect(recipes.map(({ anchor }) => anchor)).toEqual([[], [], [], recipes[0].physical]);
+  expect(variants.map(({ options }) => options.pivotWeight! > 0)).toEqual([false, false, false, true]);
+  const own = requestOf({ train: { pivotWeight: 7, sums: false } });
+  expect((await uncertainties.variants(own)).map(({ options }) => options.pivotWeight)).toEqual([0, 0, 7]);
 });
 
 test.each([

@@ -19,7 +19,14 @@ beforeAll(() => {
 });
 
 const training = [...smallTraining, '--no-comparators', '--epochs', '2', '--device', 'cpu'];
-const pivoted = (weight: number): string[] => [...training, '--recipe', recipe, '--pivot-weight', String(weight)];
+const pivoted = (weight: number): string[] => [
+  ...training,
+  '--recipe',
+  recipe,
+  '--no-sums',
+  '--pivot-weight',
+  String(weight),
+];
 const encoder = (run: string): Buffer => readFileSync(at(run, 'encoder.safetensors'));
 
 /** The distance correlation of every step. */
@@ -53,7 +60,7 @@ describe('a training with a pivot', () => {
     const options = parseOptions('train', {
       background: [sample('background_train')], maxEvents: 1200, epochs: 2, batch: 64, width: 16, heads: 2, layers: 2,
       feedForward: 16, output: 16, dropout: 0.1, patience: 0, checkpointEvery: 5, detectorEpochs: 2, bottleneck: 4,
-      quiet: true, comparators: false, device: 'cpu', recipe, pivotWeight: 500, out: at('stopped'),
+      quiet: true, comparators: false, sums: false, device: 'cpu', recipe, pivotWeight: 500, out: at('stopped'),
     }); // prettier-ignore
     await expect(train(options, '0', stoppingAt(64 * 7))).rejects.toThrow('stopped after step 7');
     const resumed = await cli(['train', ...pivoted(500), '--out', at('stopped'), '--resume', '--threads', '2']);
@@ -70,4 +77,9 @@ test('an engine that has no pivot says so', async () => {
     2,
     [expect.stringContaining('--pivot-weight: is of the native engine; add --engine native')],
   ]);
+});
+
+test('sums beside the representation would go round a pivot', async () => {
+  const { code, stderr } = await cli(['train', ...training, '--pivot-weight', '1', '--out', at('sums')]);
+  expect([code, stderr.trim()]).toEqual([2, expect.stringMatching(/--pivot-weight: .* add --no-sums$/)]);
 });
