@@ -20,8 +20,8 @@ export const sumCount = (codes: Int32Array): number => codes.length + 2 * counte
 
 /**
  * Rows with the sums of their events behind them: the number of objects of each kind but MET, the largest pT of each kind, and
- * the sum of pT of the others of each kind but MET; pT in units of {@link sumUnit}, linear. An encoder whose features have log pT and whose
- * layers normalise says little of how hard an event is; these do. native/core/sums.h makes the same numbers, to the bit.
+ * the sum of pT of the others of each kind but MET; pT in units of {@link sumUnit}, linear. An encoder whose features have log pT
+ * and whose layers normalise says little of how hard an event is; these do. native/core/sums.h makes the same, to the bit.
  *
  * @param rows [events, any]
  * @param codes - of the kinds, each once; none gives the rows as they are

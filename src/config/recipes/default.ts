@@ -8,9 +8,9 @@ const more: Step = { augmentation: 'add_spectrum', top: 4 };
 const rescaled = (low: number, high: number): Step => ({ augmentation: 'rescale', low, high });
 
 /**
- * What any new process may do to an event that background does not: more objects, and all of it softer or harder, with them or
- * without. On the sample both the encoder and the likelihood ratio learned more from these few than from the paper's large changes or from
- * a library of eighty (docs/physics.md).
+ * What any new process may do to an event that background does not: more objects, and all of it softer or harder, with them
+ * or without. On the sample both the encoder and the likelihood ratio learned more from these few than from the paper's large
+ * changes or from a library of eighty (docs/physics.md).
  */
 export const defaultRecipe: Recipe = {
   name: 'default',
