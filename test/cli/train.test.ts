@@ -45,7 +45,7 @@ test('a run leaves the files of its contract, whole, and nothing temporary', asy
   expect(domain.events).toBe(1200);
   const encoder = await loadEncoder(path.join(out, 'encoder.safetensors'));
   expect(encoder.config).toMatchObject({ width: 16, layers: 2, ptScale: domain.ptScale });
-  expect((await loadDetector(path.join(out, 'autoencoder.safetensors'))).preparation.inputs).toBe(16);
+  expect((await loadDetector(path.join(out, 'autoencoder.safetensors'))).preparation.inputs).toBe(16 + 10);
   expect(json('provenance.json')).toMatchObject({
     files: [{ file: sample('background_train'), events: 1200, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
     skipped: 0,

@@ -77,7 +77,7 @@ test.each(['pool', 'head1'] as const)('detectors on every level of a run that re
   const { start } = here(detectors);
   const request = requestOf({
     study: 'detectors',
-    train: { comparators: false, detector: 'autoencoder', ratioEpochs: 1, representation },
+    train: { comparators: false, detector: 'autoencoder', sums: false, ratioEpochs: 1, representation },
   });
   const { json, text, failed } = await scan(detectors, request, {
     out: at(representation),
