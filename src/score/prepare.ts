@@ -44,40 +44,27 @@ export function fitPreparation(kind: PreparationKind, x: Floats, d: number, besi
   const own = scale(covariance.subMatrix(0, size - 1, 0, size - 1));
   if (own.rows === 0)
     throw new AnomalyClrError('all events have the same representation; there is nothing to detect with');
-  const matrix = Matrix.zeros(own.rows, d);
-  matrix.setSubMatrix(own, 0, 0);
-  const all = beside === 0 ? matrix : stacked(matrix, besideOf(covariance, mean, own, kind));
-  return { kind, inputs: d, outputs: all.rows, mean, matrix: Float64Array.from(all.to1DArray()) };
+  const none = Array.from({ length: beside }, () => 0);
+  const rows = own.to2DArray().map(row => [...row, ...none]);
+  if (beside > 0) rows.push(...besideOf(covariance, mean, own, kind));
+  return { kind, inputs: d, outputs: rows.length, mean, matrix: Float64Array.from(rows.flat()) };
 }
 
-/** The rows for what stands beside a representation that `own` [outputs, size] prepares. [outputs, d] */
-function besideOf(covariance: Matrix, mean: Float64Array, own: Matrix, kind: 'standardise' | 'whiten'): Matrix {
+/** The rows of the matrix for what stands beside a representation that `own` [outputs, size] prepares. Each [d] */
+function besideOf(covariance: Matrix, mean: Float64Array, own: Matrix, kind: 'standardise' | 'whiten'): number[][] {
   const [size, d] = [own.columns, covariance.columns];
   const of = covariance.subMatrix(size, d - 1, size, d - 1);
   // a constant has what rounding of its mean leaves
   const least = floorBeside * Math.max(...of.diagonal().map((variance, i) => variance + 1e-6 * mean[size + i] ** 2));
-  if (kind === 'standardise') {
-    const scaled = standardised(of, least).mul(scaleBeside);
-    return joined(Matrix.zeros(scaled.rows, size), scaled);
-  }
-  // what is linear in the whitened representation y is cov(beside, y) y
-  const slopes = covariance.subMatrix(size, d - 1, 0, size - 1).mmul(own.transpose());
-  const left = whitened(of.sub(slopes.mmul(slopes.transpose())), least).mul(scaleBeside);
-  return joined(left.mmul(slopes).mmul(own).mul(-1), left);
-}
-
-function joined(left: Matrix, right: Matrix): Matrix {
-  const all = Matrix.zeros(left.rows, left.columns + right.columns);
-  all.setSubMatrix(left, 0, 0);
-  all.setSubMatrix(right, 0, left.columns);
-  return all;
-}
-
-function stacked(upper: Matrix, lower: Matrix): Matrix {
-  const all = Matrix.zeros(upper.rows + lower.rows, upper.columns);
-  all.setSubMatrix(upper, 0, 0);
-  all.setSubMatrix(lower, upper.rows, 0);
-  return all;
+  // what is linear in the prepared representation y is cov(beside, y) y, if y is white
+  const slopes =
+    kind === 'whiten'
+      ? covariance.subMatrix(size, d - 1, 0, size - 1).mmul(own.transpose())
+      : Matrix.zeros(d - size, own.rows);
+  const scale = kind === 'whiten' ? whitened : standardised;
+  const left = scale(of.sub(slopes.mmul(slopes.transpose())), least).mul(scaleBeside);
+  const told = left.mmul(slopes).mmul(own);
+  return left.to2DArray().map((row, i) => [...told.getRow(i).map(x => 0 - x), ...row]);
 }
 
 /** [d, d], from at most some 100,000 rows evenly taken: more change no figure that matters. */

@@ -106,6 +106,11 @@ export class SeedRun {
     return blockShare * this.options.memory * 1e9;
   }
 
+  /** Class codes of the kinds whose sums the detector reads. */
+  private get sums(): Int32Array {
+    return sumsOf(this.options, this.domain);
+  }
+
   async train(): Promise<void> {
     const { options, files, watch, store, ranks } = this;
     const together = ranks.ranks > 1 ? `, ${ranks.ranks} ranks` : '';
@@ -269,7 +274,7 @@ export class SeedRun {
         unit: 'events',
       });
       let done = 0;
-      const sums = sumsOf(options, domain);
+      const { sums } = this;
       const represent = async (events: Columns): Promise<Floats> =>
         withSums(selectColumns(await model.embed(events), rowLength(config), columns), events, sums);
       const memory = { memoryBytes: this.blockBytes, folder: files.folder };
@@ -309,8 +314,8 @@ export class SeedRun {
     represent: RatioData['represent'],
     log: MetricsLog,
   ): Promise<DetectorWeights> {
-    const { options, engine, split, store, domain, blockBytes } = this;
-    const beside = sumCount(sumsOf(options, domain));
+    const { options, engine, split, store, blockBytes } = this;
+    const beside = sumCount(this.sums);
     const alone =
       options.detector === 'ratio'
         ? undefined
