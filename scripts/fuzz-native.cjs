@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { root, findTools, onPath } = require('./common.cjs');
+const { root, findTools, onPath, twoAtATime } = require('./common.cjs');
 
 const { values } = parseArgs({
   options: {
@@ -76,13 +76,10 @@ async function main() {
     }
   }
   fs.mkdirSync(crashes, { recursive: true });
-  const waiting = [...targets];
   let failed = 0;
-  const one = async () => {
-    for (let target = waiting.shift(); target !== undefined; target = waiting.shift())
-      if (!(await (values.keep ? keep(target) : fuzz(target)))) failed += 1;
-  };
-  await Promise.all([one(), one()]);
+  await twoAtATime(targets, async target => {
+    if (!(await (values.keep ? keep(target) : fuzz(target)))) failed += 1;
+  });
   return failed > 0 ? 1 : 0;
 }
 

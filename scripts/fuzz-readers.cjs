@@ -8,8 +8,8 @@ const { spawn, spawnSync } = require('node:child_process');
 const { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { root, twoAtATime } = require('./common.cjs');
 
-const root = path.join(__dirname, '..');
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
@@ -42,18 +42,14 @@ async function main() {
     return spawnSync(process.execPath, [path.join(built, 'test', 'fuzz', 'readers', 'replay.js'), ...targets], {
       stdio: 'inherit',
     }).status;
-  const waiting = [...targets];
   let failed = 0;
   let skipped;
-  const one = async () => {
-    for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) {
-      const { code, text } = await worker(target);
-      skipped ??= /^skipped: .*/m.exec(text)?.[0];
-      if (code !== 0 && code !== 3) failed += 1;
-      if (code !== 3) console.log(lineOf(target, code, text));
-    }
-  };
-  await Promise.all([one(), one()]);
+  await twoAtATime(targets, async target => {
+    const { code, text } = await worker(target);
+    skipped ??= /^skipped: .*/m.exec(text)?.[0];
+    if (code !== 0 && code !== 3) failed += 1;
+    if (code !== 3) console.log(lineOf(target, code, text));
+  });
   if (skipped) console.log(skipped);
   return failed > 0 ? 1 : 0;
 }

@@ -22,15 +22,21 @@ interface ScoredTrial {
 /** Efficiencies of a mean curve: every hundredth. */
 const curveEfficiencies = Array.from({ length: 100 }, (_, i) => (i + 1) / 100);
 
-/** Whether a trial is there, whole. */
-export function isDone({ folder, key }: PlannedTrial): Promise<boolean> {
+/** A trial, where it is there: one that is damaged, or of another program, is not. */
+async function openTrial({ folder, key, options }: PlannedTrial): Promise<ScoredTrial | undefined> {
   const file = path.join(folder, trialName);
-  if (!existsSync(file)) return Promise.resolve(false);
-  return readJson(file, trialSchema).then(
-    found => found.key === key,
-    () => false, // damaged, or of another program
-  );
+  if (!existsSync(file)) return undefined;
+  try {
+    const found = await readJson(file, trialSchema);
+    if (found.key !== key) return undefined;
+    return { record: { ...found, folder, run: options.out }, part: await openPart(folder) };
+  } catch {
+    return undefined;
+  }
 }
+
+/** Whether a trial is there, whole. */
+export const isDone = async (trial: PlannedTrial): Promise<boolean> => (await openTrial(trial)) !== undefined;
 
 /** What a study presents: the trials of a plan that are there. One sample's scores by one method are in memory for long. */
 export class Results implements StudyResults {
@@ -57,10 +63,8 @@ export class Results implements StudyResults {
   static async open(request: StudyRequest, plan: Plan): Promise<Results> {
     const scored: ScoredTrial[] = [];
     for (const trial of plan.trials) {
-      if (!(await isDone(trial))) continue;
-      const file = await readJson(path.join(trial.folder, trialName), trialSchema);
-      const record = { ...file, folder: trial.folder, run: trial.options.out };
-      scored.push({ record, part: await openPart(trial.folder) });
+      const one = await openTrial(trial);
+      if (one) scored.push(one);
     }
     return new Results(request, plan, scored);
   }

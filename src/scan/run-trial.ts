@@ -12,6 +12,7 @@ import type { EventBatch } from '../events/event-batch.js';
 import { makeFolder, readJson, writeAtomically } from '../files.js';
 import { provenanceSchema, runFiles } from '../model/run-folder.js';
 import { countEvents, type Reading } from '../read/index.js';
+import { sha256 } from '../read/cache/fingerprint.js';
 import { readingOf } from '../read/reading.js';
 import { openStore, surveyFiles } from '../read/store.js';
 import { type Sample, scorePart } from '../score/evaluation-scores.js';
@@ -43,16 +44,29 @@ const throughSeed = 20230104;
  */
 export async function runTrial(study: Study, order: TrialOrder, watch: TrialWatch = {}): Promise<void> {
   const started = performance.now();
-  const { request, variant: name, seed, out, version, key } = order;
-  const plan = await planOf(study, request, out, version);
-  const trial = plan.trials.find(one => one.variant.name === name && one.seed === seed);
-  if (trial?.key !== key) throw new AnomalyClrError('a file has changed since the study began; start it again');
+  const { plan, trial } = await planned(study, order);
+  checkUnchanged(trial.key, order.key);
   const giveBack = await lockRun(trial.options.out, watch.signal);
   try {
     if (!(await isDone(trial))) await makeTrial(study, order, plan, trial, started, watch);
   } finally {
     await giveBack();
   }
+}
+
+/** The plan that files and options come to now, and the trial of an order in it. */
+async function planned(
+  study: Study,
+  { request, variant, seed, out, version }: TrialOrder,
+): Promise<{ plan: Plan; trial: PlannedTrial }> {
+  const plan = await planOf(study, request, out, version);
+  const trial = plan.trials.find(one => one.variant.name === variant && one.seed === seed);
+  if (!trial) throw new AnomalyClrError(`the study has no variant ${variant}`);
+  return { plan, trial };
+}
+
+function checkUnchanged(now: string, before: string): void {
+  if (now !== before) throw new AnomalyClrError('a file has changed since the study began; start it again');
 }
 
 async function makeTrial(
@@ -63,7 +77,7 @@ async function makeTrial(
   started: number,
   watch: TrialWatch,
 ): Promise<void> {
-  await trainRun(trial, order.version, watch);
+  await trainRun(study, order, trial, watch);
   const engine = await openEngine(trial.options);
   const scorer = await Scorer.open(trial.options.out, engine);
   await makeFolder(path.dirname(trial.folder));
@@ -72,6 +86,8 @@ async function makeTrial(
     await score(study, { order, trial, plan, engine, scorer, folder: work.path }, watch);
     const seconds = (performance.now() - started) / 1000;
     const record = await recordOf(study, trial, engine, seconds);
+    // what was read may have been other files than those that it will be known by
+    checkUnchanged((await planned(study, order)).trial.key, trial.key);
     await writeAtomically(path.join(work.path, trialName), `${JSON.stringify(record, null, 2)}\n`);
     await work.commit();
   } finally {
@@ -80,29 +96,36 @@ async function makeTrial(
   }
 }
 
-/** The run, whole: one that another trial made, or one that is gone on with. */
-async function trainRun({ options }: PlannedTrial, version: string, watch: TrialWatch): Promise<void> {
+/** The run, whole: one that another trial made, or one that is gone on with. Without a checkpoint it is known to be right. */
+async function trainRun(study: Study, order: TrialOrder, { options }: PlannedTrial, watch: TrialWatch): Promise<void> {
   const files = runFiles(options.out);
-  if (!existsSync(files.report)) {
-    const watching: TrainWatch = {
-      ...(watch.signal ? { signal: watch.signal } : {}),
-      ...(watch.warn ? { warn: watch.warn } : {}),
-      progress: sharesOf(options.comparators ? 4 : 1, share => watch.progress?.(0.9 * share)),
-    };
-    if (await isOfOtherPaths(options)) await rm(options.out, { recursive: true });
-    await train({ ...options, resume: existsSync(options.out) }, version, watching);
-  }
+  if (existsSync(files.report) && !existsSync(files.checkpoint)) return;
+  const watching: TrainWatch = {
+    ...(watch.signal ? { signal: watch.signal } : {}),
+    ...(watch.warn ? { warn: watch.warn } : {}),
+    progress: sharesOf(options.comparators ? 4 : 1, share => watch.progress?.(0.9 * share)),
+  };
+  if (await isOfOtherFiles(options)) await rm(options.out, { recursive: true });
+  await train({ ...options, resume: existsSync(options.out) }, order.version, watching);
+  // a file may have come in the place of another between its identification and its reading
+  const { out } = (await planned(study, order)).trial.options;
+  if (out !== options.out) await rm(options.out, { recursive: true });
+  checkUnchanged(out, options.out);
   // it goes on no more; what is small stays
   await rm(files.checkpoint, { recursive: true, force: true });
 }
 
 const pathsSchema = z.object({ background: z.unknown(), schema: z.unknown().optional() });
 
-/** Whether a run was begun on the same files under other names: `train` would not go on with it. */
-async function isOfOtherPaths({ out, background, schema }: TrainOptions): Promise<boolean> {
-  const { config } = runFiles(out);
+/** Whether a run was begun on other files, or the same under other names: `train` would not go on with it. */
+async function isOfOtherFiles({ out, background, schema }: TrainOptions): Promise<boolean> {
+  const { config, provenance } = runFiles(out);
   if (!existsSync(config)) return false;
-  return JSON.stringify(await readJson(config, pathsSchema)) !== JSON.stringify({ background, schema });
+  if (JSON.stringify(await readJson(config, pathsSchema)) !== JSON.stringify({ background, schema })) return true;
+  if (!existsSync(provenance)) return false;
+  const { files } = await readJson(provenance, provenanceSchema);
+  for (const { file, sha256: before } of files) if ((await sha256(file)) !== before) return true;
+  return false;
 }
 
 /** Share of the encoder in a training with its comparators, roughly. */

@@ -72,12 +72,29 @@ export async function writeManifest(folder: string, manifest: PartManifest): Pro
   await writeAtomically(path.join(folder, manifestName), `${JSON.stringify({ ...manifest, samples }, null, 2)}\n`);
 }
 
-/** @throws AnomalyClrError where the folder is no part of an evaluation */
+/** @throws AnomalyClrError where the folder is no part of an evaluation, or its scores are not as many as it says */
 export async function openPart(folder: string): Promise<Part> {
   const found = await stat(folder).catch((error: unknown) => Promise.reject(fileError(folder, error, 'read')));
   if (!found.isDirectory())
     throw new AnomalyClrError(`${folder}: no part of an evaluation; name the folders that evaluate --shard made`);
-  return { folder, manifest: await readJson(path.join(folder, manifestName), manifestSchema) };
+  const manifest = await readJson(path.join(folder, manifestName), manifestSchema);
+  for (const [m, { seeds }] of manifest.methods.entries())
+    for (const seed of seeds)
+      for (const [s, { events }] of manifest.samples.entries()) {
+        const file = path.join(folder, scoresFile(s, m, seed));
+        checkSize(file, await sizeOf(file), 4 * events);
+      }
+  return { folder, manifest };
+}
+
+function checkSize(file: string, size: number, expected: number): void {
+  if (size !== expected)
+    throw new AnomalyClrError(`${file}: ${size} bytes, not ${expected}; the part is damaged, make it again`);
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const { size } = await stat(file).catch((error: unknown) => Promise.reject(fileError(file, error, 'read')));
+  return size;
 }
 
 /**
@@ -91,8 +108,7 @@ export async function readFloats(file: string, into: Float32Array): Promise<void
     const handle = await open(file);
     try {
       const { size } = await handle.stat();
-      if (size !== bytes.length)
-        throw new AnomalyClrError(`${file}: ${size} bytes, not ${bytes.length}; the part is damaged, make it again`);
+      checkSize(file, size, bytes.length);
       for (let at = 0; at < bytes.length;) {
         const { bytesRead } = await handle.read(bytes, at, Math.min(2 ** 26, bytes.length - at), at);
         if (bytesRead === 0) throw new AnomalyClrError(`${file}: ended while it was read; the part is being changed`);
@@ -107,7 +123,4 @@ export async function readFloats(file: string, into: Float32Array): Promise<void
 }
 
 /** How many float32 are in a file. */
-export async function countFloats(file: string): Promise<number> {
-  const { size } = await stat(file).catch((error: unknown) => Promise.reject(fileError(file, error, 'read')));
-  return Math.floor(size / 4);
-}
+export const countFloats = async (file: string): Promise<number> => Math.floor((await sizeOf(file)) / 4);

@@ -15,6 +15,8 @@ export interface Inputs {
   /** Packed copies of them. */
   readonly copies: string;
   readonly background: string;
+  /** Background that nothing is trained on. */
+  readonly test: string;
   readonly signal: string;
 }
 
@@ -52,7 +54,7 @@ export async function makeInputs(folder: string): Promise<Inputs> {
     at('figures.json'),
     '--quiet',
   ]);
-  return { model, large, copies, background, signal };
+  return { model, large, copies, background, test: sample('background_test'), signal };
 }
 
 /** Events of four objects that differ, and a NaN in two rows. */

@@ -8,13 +8,50 @@ import { type Command, filesIn, isTemporary, type Kind } from './kills.js';
 
 /** Grow or are replaced while a run goes on. */
 const growing = new Set(['config.json', 'provenance.json', 'metrics.jsonl', 'report.html']);
-const isCheckpoint = (name: string): boolean => name.includes('checkpoint/');
+export const isCheckpoint = (name: string): boolean => name.includes('checkpoint/');
 
-/** A training into `run`. */
-function training({ background }: Inputs, further: readonly string[], ranks = 1): Command {
+/** Looks at a run that is under way; the first one that it is shown was never killed, and all others are to be like it. */
+export function runChecker(): (run: string) => Promise<string[]> {
   let want: Record<string, Buffer> | undefined;
   /** By run and step. */
   const checkpoints = new Map<string, string>();
+  return async run => {
+    if (!existsSync(run)) return [];
+    const whole = filesIn(run).filter(name => !isTemporary(name));
+    want ??= Object.fromEntries(whole.map(name => [name, readFileSync(path.join(run, name))]));
+    const complete: string[] = [];
+    for (const name of whole) {
+      const bytes = readFileSync(path.join(run, name));
+      const base = path.basename(name);
+      if (isCheckpoint(name)) {
+        const { step, hash } = await checkpointOf(path.join(run, name));
+        const key = `${name} ${step}`;
+        if ((checkpoints.get(key) ?? hash) !== hash) throw new Error(`${name} of step ${step} is unlike another's`);
+        checkpoints.set(key, hash);
+        // none of an earlier step may come back
+        for (let s = 0; s <= step; s++) complete.push(`${name} ${s}`);
+      } else if (base === 'metrics.jsonl') {
+        if (!want[name].subarray(0, bytes.length).equals(bytes)) throw new Error(`${name} is not the first of the log`);
+      } else if (growing.has(base)) {
+        if (base.endsWith('.json')) JSON.parse(bytes.toString());
+        else if (!bytes.toString().trimEnd().endsWith('</html>')) throw new Error(`${name} is not whole`);
+      } else if (!want[name].equals(bytes)) throw new Error(`${name} is not whole`);
+      complete.push(name);
+    }
+    return complete;
+  };
+}
+
+/** What of a file of a run is equal for equal runs. */
+export async function runContent(file: string, bytes: Buffer): Promise<string> {
+  if (isCheckpoint(file)) return (await checkpointOf(file)).hash;
+  if (file.endsWith('.html')) return 'whole'; // as the checker has it; it holds dates and rates
+  return digest(file.endsWith('.json') ? withoutTimes(bytes) : bytes);
+}
+
+/** A training into `run`. */
+function training({ background }: Inputs, further: readonly string[], ranks = 1): Command {
+  const checked = runChecker();
   const root = (folder: string): string => path.join(folder, 'run');
   return {
     async starts(folder, again) {
@@ -31,40 +68,8 @@ function training({ background }: Inputs, further: readonly string[], ranks = 1)
       if (!has('encoder.safetensors')) return 'encoder';
       return has('report.html') ? (has('seed-1') || !further.includes('--seeds') ? 'done' : 'seed 2') : 'detectors';
     },
-    async check(folder) {
-      const run = root(folder);
-      if (!existsSync(run)) return [];
-      const whole = filesIn(run).filter(name => !isTemporary(name));
-      want ??= Object.fromEntries(whole.map(name => [name, readFileSync(path.join(run, name))]));
-      const complete: string[] = [];
-      for (const name of whole) {
-        const bytes = readFileSync(path.join(run, name));
-        const base = path.basename(name);
-        if (isCheckpoint(name)) {
-          const { step, hash } = await checkpointOf(path.join(run, name));
-          const key = `${name} ${step}`;
-          if ((checkpoints.get(key) ?? hash) !== hash) throw new Error(`${name} of step ${step} is unlike another's`);
-          checkpoints.set(key, hash);
-          // none of an earlier step may come back
-          for (let s = 0; s <= step; s++) complete.push(`${name} ${s}`);
-        } else if (base === 'metrics.jsonl') {
-          if (!want[name].subarray(0, bytes.length).equals(bytes))
-            throw new Error(`${name} is not the first of the log`);
-        } else if (growing.has(base)) {
-          if (base.endsWith('.json')) JSON.parse(bytes.toString());
-          else if (!bytes.toString().trimEnd().endsWith('</html>')) throw new Error(`${name} is not whole`);
-        } else if (!want[name].equals(bytes)) throw new Error(`${name} is not whole`);
-        complete.push(name);
-      }
-      return complete;
-    },
-    result: folder =>
-      contents(root(folder), async (name, bytes) => {
-        if (isCheckpoint(name)) return (await checkpointOf(path.join(root(folder), name))).hash;
-        if (name.endsWith('.html')) return 'whole'; // as check has it; it holds dates and rates
-        const base = path.basename(name);
-        return digest(base === 'config.json' || base === 'provenance.json' ? withoutTimes(bytes) : bytes);
-      }),
+    check: folder => checked(root(folder)),
+    result: folder => contents(root(folder), (name, bytes) => runContent(path.join(root(folder), name), bytes)),
   };
 }
 
@@ -76,7 +81,9 @@ async function checkpointOf(file: string): Promise<{ step: number; hash: string 
   return { step: progress.step, hash: digest([JSON.stringify(progress), ...parts].join('\n')) };
 }
 
-const times = new Set('started trainingSeconds eventsPerSecond peakMemoryMb out resume'.split(' '));
+const times = new Set(
+  'started trainingSeconds eventsPerSecond peakMemoryMb out resume date seconds cpuSeconds timed'.split(' '),
+);
 const withoutTimes = (bytes: Buffer): string =>
   JSON.stringify(JSON.parse(bytes.toString()), (key, value: unknown) => (times.has(key) ? undefined : value));
 

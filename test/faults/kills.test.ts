@@ -3,6 +3,7 @@ import { temporaryFolder } from '../read/craft.js';
 import { needsRuntime, runtimeInstalled } from '../support/bundle.js';
 import { commandKinds } from './kill-commands.js';
 import { makeInputs } from './kill-data.js';
+import { studyKinds } from './kill-studies.js';
 import { trainingKinds } from './kill-trainings.js';
 import { generator, killing, table, type Kind } from './kills.js';
 
@@ -11,11 +12,11 @@ const seed = Number(process.env['ANOMALYCLR_KILLS_SEED'] ?? Date.now() % 2 ** 31
 const share = Number(process.env['ANOMALYCLR_KILLS'] ?? 100) / 100;
 const at = temporaryFolder();
 const minutes = 60_000;
-let kinds: ReturnType<typeof trainingKinds> & Awaited<ReturnType<typeof commandKinds>>;
+let kinds: ReturnType<typeof trainingKinds> & ReturnType<typeof studyKinds> & Awaited<ReturnType<typeof commandKinds>>;
 
 beforeAll(async () => {
   const inputs = await makeInputs(at(''));
-  kinds = { ...trainingKinds(inputs), ...(await commandKinds(inputs, runtimeInstalled)) };
+  kinds = { ...trainingKinds(inputs), ...studyKinds(inputs), ...(await commandKinds(inputs, runtimeInstalled)) };
 }, 5 * minutes);
 
 async function survive(kind: Kind, kills: number): Promise<void> {
@@ -27,6 +28,7 @@ async function survive(kind: Kind, kills: number): Promise<void> {
 
 test('a training: weights, log and checkpoints to the bit', () => survive(kinds.train, 25), 10 * minutes);
 test('one rank of two: the same', () => survive(kinds.ranks, 4), 10 * minutes);
+test('a study of three trainings: equal trials and figures', () => survive(kinds.scan, 8), 10 * minutes);
 test('a score: equal scores', () => survive(kinds.score, 20), 10 * minutes);
 needsRuntime('an export: an equal bundle', () => survive(kinds.export, 21), 10 * minutes);
 test('packed copies: equal events', () => survive(kinds.cache, 18), 10 * minutes);

@@ -7,6 +7,7 @@ import { temporaryFolder } from '../read/craft.js';
 import { ending, sample, type Finished } from '../support/cli.js';
 import { canMount, needsMount, SmallDisk } from './disk.js';
 import { must, tinyTraining } from './kill-data.js';
+import { studyArgs } from './kill-studies.js';
 
 // Folders that may be read and not written, as on a shared disk: what needs no writing works, all else is one line.
 
@@ -56,6 +57,7 @@ const commands = (out: (name: string) => string): [name: string, args: string[]]
     ['evaluate', '--model', model, '--background', signal, '--signal', `s=${signal}`, '--json', out('e.json')],
   ],
   ['inspect', ['inspect', signal, '--model', model, '--report', out('i.html'), '--quiet']],
+  ['scan', studyArgs({ background, test: sample('background_test'), signal }, out('study'))],
   ['export', ['export', '--model', model, '--out', out('b.onnx'), '--quiet']],
 ];
 

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { commandKinds } from './kill-commands.js';
 import { makeInputs } from './kill-data.js';
+import { studyKinds } from './kill-studies.js';
 import { trainingKinds } from './kill-trainings.js';
 import { killing, table, type Tally } from './kills.js';
 
@@ -18,7 +19,7 @@ if (!Number.isInteger(seed) || !Number.isInteger(kills)) throw new Error('--kill
 process.env['ANOMALYCLR_CUDA_LIBRARY'] ??= 'skip';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'aclr-kills-'));
 const inputs = await makeInputs(folder);
-const kinds = { ...trainingKinds(inputs), ...(await commandKinds(inputs)) };
+const kinds = { ...trainingKinds(inputs), ...studyKinds(inputs), ...(await commandKinds(inputs)) };
 const wanted = values.only?.split(',') ?? Object.keys(kinds);
 const tallies: Tally[] = [];
 console.log(`seed ${seed}, ${kills} kills of each: ${wanted.join(', ')}`);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openScorers } from '../../src/score/event-scorer.js';
 import { evaluateRun } from '../../src/score/evaluate-run.js';
@@ -138,10 +138,20 @@ test('a run that was begun on the same files elsewhere is begun anew', async () 
 
 test('a damaged trial is made anew', async () => {
   const out = at('damaged');
-  await come(out, request);
+  const { figures } = await come(out, request);
   const [name] = readdirSync(path.join(out, 'trials'));
-  writeFileSync(path.join(out, 'trials', name, 'trial.json'), '{');
-  expect((await come(out, request)).ran).toEqual(['narrow 1']);
+  const file = (of: string): string => path.join(out, 'trials', name, of);
+  const damages = [
+    () => writeFileSync(file('trial.json'), '{'),
+    () => truncateSync(file('scores-1-0-1.f32'), 400),
+    () => rmSync(file('manifest.json')),
+  ];
+  for (const damage of damages) {
+    damage();
+    const again = await come(out, request);
+    expect(again.ran).toEqual(['narrow 1']);
+    expect(again.figures).toEqual(figures);
+  }
 });
 
 test('a sample through an augmentation is the same for every trial, and changes what the augmentation does', async () => {

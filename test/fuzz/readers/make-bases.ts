@@ -1,4 +1,4 @@
-/** Writes the valid files of `bases/`, of which the inputs of the targets are changes: `npx tsx test/fuzz/readers/make-bases.ts`. */
+/** Writes the valid files of `bases/`, of which the inputs of the targets are changes: `npx tsx test/fuzz/readers/make-bases.ts`, then prettier. */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +8,7 @@ import { cardKey } from '../../../src/bundle/card.js';
 import { parseOptions, toConfig } from '../../../src/config/parse.js';
 import { type Domain, DomainBuilder } from '../../../src/events/domain.js';
 import { EventBatchBuilder, range } from '../../../src/events/event-batch.js';
+import { sumCount } from '../../../src/events/event-sums.js';
 import { buildModel } from '../../../src/export/model.js';
 import { saveCheckpoint } from '../../../src/model/checkpoint.js';
 import { saveEncoder } from '../../../src/model/encoder-file.js';
@@ -15,9 +16,11 @@ import { initialWeights } from '../../../src/model/initialise.js';
 import { perceptronLayout, encoderLayout } from '../../../src/model/layout.js';
 import { readAll, readEvents, writeEvents } from '../../../src/read/index.js';
 import { PackedWriter } from '../../../src/read/cache/packed-writer.js';
+import { type TrialFile, trialName } from '../../../src/scan/trial.js';
 import type { DetectorMember, DetectorWeights } from '../../../src/score/detector.js';
 import { saveDetector } from '../../../src/score/detector-file.js';
-import { mapFile, scoresFile, writeManifest } from '../../../src/score/evaluation-part.js';
+import { mapFile, type PartManifest, scoresFile, writeManifest } from '../../../src/score/evaluation-part.js';
+import { sumsOf } from '../../../src/score/load-run.js';
 import type { Identity, Origin } from '../../../src/score/origin.js';
 import { PartFolder } from '../../../src/score/part-folder.js';
 import { columnsOf } from '../../../src/score/representation.js';
@@ -26,6 +29,9 @@ import { bareCard } from '../../support/card.js';
 import { tinyEncoder } from './tiny-encoder.js';
 
 const events = 6;
+const sums = sumsOf({ sums: true }, { data: 'event' });
+/** Numbers of an event that the detector reads. */
+const reads = tinyEncoder.width + sumCount(sums);
 const identity: Identity = {
   version: '0.0.0',
   model: 'a model',
@@ -51,6 +57,7 @@ await writeRun(domain);
 await writeBundle(domain);
 await writeScores();
 await writeEvaluation();
+await writeTrial();
 rmSync(out, { recursive: true, force: true });
 cpSync(made, out, { recursive: true });
 rmSync(made, { recursive: true });
@@ -115,19 +122,21 @@ function domainOf(): Domain {
   return domain;
 }
 
+/** On the pooled vector and the sums. */
 function tinyDetector(): DetectorWeights {
+  const n = reads;
   const preparation = {
     kind: 'standardise' as const,
-    inputs: 8,
-    outputs: 8,
-    mean: new Float64Array(8),
-    matrix: Float64Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 : 0)),
+    inputs: n,
+    outputs: n,
+    mean: new Float64Array(n),
+    matrix: Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
   };
   const member = (kind: DetectorMember['kind'], ...widths: number[]): DetectorMember => {
     const weights = initialWeights(perceptronLayout(widths), 2, 'f32');
     return { kind, widths, activation: 'elu', weights, standard: { mean: 0.1, deviation: 0.5 } };
   };
-  return { preparation, members: [member('autoencoder', 8, 3, 8), member('ratio', 8, 3, 1)] };
+  return { preparation, members: [member('autoencoder', n, 3, n), member('ratio', n, 3, 1)] };
 }
 
 function tinyWeights(): Float32Array {
@@ -183,17 +192,17 @@ async function writeRun(domain: Domain): Promise<void> {
 
 async function writeBundle(domain: Domain): Promise<void> {
   const encoder = { config: { ...tinyEncoder, ptScale: domain.ptScale }, weights: tinyWeights() };
-  const parts = { encoder, columns: columnsOf('pool', tinyEncoder), domain, detector: tinyDetector() };
+  const parts = { encoder, columns: columnsOf('pool', tinyEncoder), sums, domain, detector: tinyDetector() };
   const one = {
     objects: [[40, 0, 1, 1]],
     score: 1,
-    representation: Array.from({ length: 8 }, (_, i) => i),
+    representation: Array.from({ length: reads }, (_, i) => i),
     inDomain: true,
     distance: 0,
     crossed: Array.from({ length: 20 }, () => 0),
   };
   const card = bareCard(domain, {
-    representation: { name: 'pool', size: 8 },
+    representation: { name: 'pool', size: reads },
     reference: { tolerance: { score: 5e-4, representation: 1e-5 }, events: [one] },
   });
   const graph = { precision: 'f32', layout: 'padded', part: 'scorer' } as const;
@@ -238,37 +247,65 @@ async function writeScores(): Promise<void> {
 async function writeEvaluation(): Promise<void> {
   for (const index of [1, 2]) {
     const folder = at(`evaluation-${index}`);
-    mkdirSync(folder);
-    const samples = ['background', 'signal'].map(label => ({
-      label,
-      files: [`${label}.h5`],
-      events: 4,
-      skipped: 0,
-      top: [{ label, score: 2, row: 1, eventId: '7', objects: [{ kind: 'met' as const, pt: 20, eta: 0, phi: 1 }] }],
-    }));
-    await writeManifest(folder, {
-      format: 'anomalyclr.evaluation.1',
-      shard: { index, of: 2, identity },
-      method: 'anomclr+',
-      representationSize: 2,
-      seeds: [1],
-      methods: [
-        { name: 'anomclr+', seeds: [1] },
-        { name: 'raw-autoencoder', seeds: [1] },
-      ],
-      samples,
-      timed: { events: 8, seconds: 1 },
-    });
-    const floats = (name: string, count: number): void =>
-      writeFileSync(
-        path.join(folder, name),
-        Buffer.from(Float32Array.from({ length: count }, (_, i) => i / 3 + index).buffer),
-      );
-    for (const sample of [0, 1]) {
-      for (const method of [0, 1]) floats(scoresFile(sample, method, 1), 4);
-      floats(mapFile(sample), 8);
-    }
+    await writePart(folder, { index, of: 2, identity });
     const provenance = { version: '0.0.0', date: '2026-01-01', seeds: [1] };
     writeFileSync(path.join(folder, 'about.json'), JSON.stringify({ method: 'anomclr+', provenance }));
   }
+}
+
+/** Two methods on two samples of four events. */
+async function writePart(folder: string, shard: PartManifest['shard']): Promise<void> {
+  mkdirSync(folder);
+  const samples = ['background', 'signal'].map(label => ({
+    label,
+    files: [`${label}.h5`],
+    events: 4,
+    skipped: 0,
+    top: [{ label, score: 2, row: 1, eventId: '7', objects: [{ kind: 'met' as const, pt: 20, eta: 0, phi: 1 }] }],
+  }));
+  await writeManifest(folder, {
+    format: 'anomalyclr.evaluation.1',
+    shard,
+    method: 'anomclr+',
+    representationSize: 2,
+    seeds: [1],
+    methods: [
+      { name: 'anomclr+', seeds: [1] },
+      { name: 'raw-autoencoder', seeds: [1] },
+    ],
+    samples,
+    timed: { events: 8, seconds: 1 },
+  });
+  const floats = (name: string, count: number): void =>
+    writeFileSync(
+      path.join(folder, name),
+      Buffer.from(Float32Array.from({ length: count }, (_, i) => i / 3 + (shard?.index ?? 1)).buffer),
+    );
+  for (const sample of [0, 1]) {
+    for (const method of [0, 1]) floats(scoresFile(sample, method, 1), 4);
+    floats(mapFile(sample), 8);
+  }
+}
+
+/** A finished trial of a study. */
+async function writeTrial(): Promise<void> {
+  await writePart(at('trial'), null);
+  const trial: TrialFile = {
+    format: 'anomalyclr.trial.1',
+    key: '0'.repeat(64),
+    study: 'comparison',
+    variant: 'anomclr+',
+    seed: 1,
+    options: { loss: 'anomclr+' },
+    settings: {},
+    x: null,
+    machine: 'a machine',
+    engine: 'native',
+    date: '2026-01-01T00:00:00.000Z',
+    seconds: 2,
+    cpuSeconds: 1,
+    training: { seconds: 1, eventsPerSecond: 1000, peakMemoryMb: 100 },
+    peakMemoryMb: 100,
+  };
+  writeFileSync(at('trial', trialName), JSON.stringify(trial));
 }

@@ -1,4 +1,5 @@
 import { cpSync } from 'node:fs';
+import { sumCount } from '../../../../src/events/event-sums.js';
 import { encoderLayout, weightCount } from '../../../../src/model/layout.js';
 import { loadCheckpoint } from '../../../../src/model/checkpoint.js';
 import { beginRun, seedFolders, provenanceSchema } from '../../../../src/model/run-folder.js';
@@ -55,10 +56,10 @@ async function readRun(name: string): Promise<void> {
   if (name.startsWith('checkpoint')) return readCheckpoint();
   const run = await tried(() => loadRun(folder), folder);
   if (run) {
-    const { encoder, columns, detector } = run.parts;
+    const { encoder, columns, sums, detector } = run.parts;
     const { inputs, outputs, mean, matrix } = detector.preparation;
     demand(encoder.weights.length === weightCount(encoderLayout(encoder.config)), 'other weights');
-    demand(columns[1] - columns[0] === inputs && mean.length === inputs, 'other columns');
+    demand(columns[1] - columns[0] + sumCount(sums) === inputs && mean.length === inputs, 'other columns');
     demand(matrix === undefined || matrix.length === inputs * outputs, 'another matrix');
   }
   if (!texts.includes(name)) return;
