@@ -1,6 +1,7 @@
 // Known advisories on what ships: the packages that come along by package-lock.json, and those that dist/ has parts of
 // (they are among the tests' packages, so npm is asked for all, and what concerns neither is left out). Fails on any.
-// Where the registry has no such service it ends with "skipped: ..." and that is no failure.
+// Where the registry has no such service it ends with "skipped: ..." and that is no failure; what ships and has a newer
+// version that would do, as a mended one would be, is named then.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -27,30 +28,51 @@ function concerns({ vulnerabilities = {} }, ours) {
   });
 }
 
-function main() {
-  const { stdout, stderr } = spawnSync('npm', ['audit', '--json', '--package-lock-only'], {
+/** Of what npm says is outdated, what ships in a version older than one that its dependents take, a line each. */
+function overtaken(outdated, versions) {
+  return Object.entries(outdated).flatMap(([name, answer]) => {
+    const newer = new Set(
+      [answer].flat().flatMap(one => (one.current === one.wanted ? [] : [`${one.current} ${one.wanted}`])),
+    );
+    return [...newer]
+      .map(pair => pair.split(' '))
+      .filter(([current]) => versions.has(`${name}@${current}`))
+      .map(([current, wanted]) => `${name} ${current}, newer: ${wanted}`);
+  });
+}
+
+function npm(...args) {
+  const { stdout, stderr } = spawnSync('npm', [...args, '--json'], {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 2 ** 28,
     env: { ...process.env, npm_config_audit: 'true', npm_config_fetch_retries: '0' },
   });
-  let answer;
   try {
-    answer = JSON.parse(stdout);
+    return JSON.parse(stdout);
   } catch {
-    answer = { message: stderr.trim().split('\n').at(-1) };
+    return { message: stderr.trim().split('\n').at(-1) };
   }
+}
+
+function main() {
+  const answer = npm('audit', '--package-lock-only');
+  const ours = folders();
   if (!answer.vulnerabilities) {
     const why = answer.error?.summary || answer.message || 'no answer';
+    const { packages } = readJson('package-lock.json');
+    const name = folder => folder.replace(/.*node_modules\//, '');
+    const versions = new Set([...ours].map(folder => `${name(folder)}@${packages[folder]?.version}`));
+    for (const line of overtaken(npm('outdated', '--all'), versions)) console.log(line);
     console.log(`skipped: audit: the registry does not say (${String(why).split('\n')[0]})`);
     return;
   }
-  const found = concerns(answer, folders());
+  const found = concerns(answer, ours);
   for (const line of found) console.log(line);
   console.log(`audit: ${found.length === 0 ? 'nothing known' : `${found.length} known`} about what ships`);
   process.exitCode = found.length === 0 ? 0 : 1;
 }
 
-module.exports = { concerns };
+module.exports = { concerns, overtaken };
 
 if (require.main === module) main();

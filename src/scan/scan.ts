@@ -1,5 +1,6 @@
+import path from 'node:path';
 import { AnomalyClrError, Stopped } from '../errors.js';
-import { makeFolder } from '../files.js';
+import { makeFolder, removeStaleTemporaries } from '../files.js';
 import { planOf, type PlannedTrial } from './plan.js';
 import { type FailedTrial, present, type StudyOutcome } from './present.js';
 import { isDone, Results } from './results.js';
@@ -30,6 +31,9 @@ export async function scan(
   const { out, version } = how;
   const plan = await planOf(study, request, out, version);
   await makeFolder(out);
+  // locks of trials that were killed just when they were done
+  for (const runs of new Set(plan.trials.map(({ options }) => path.dirname(options.out))))
+    await removeStaleTemporaries(runs);
   const missing: PlannedTrial[] = [];
   for (const trial of plan.trials) if (!(await isDone(trial))) missing.push(trial);
   const there = plan.trials.length - missing.length;

@@ -27,8 +27,9 @@ interface Sbom {
 }
 const require = createRequire(import.meta.url);
 const { makeSbom, shipped, oddLicences } = require('../../scripts/sbom.cjs') as Sbom;
-const { concerns } = require('../../scripts/audit.cjs') as {
+const { concerns, overtaken } = require('../../scripts/audit.cjs') as {
   concerns(this: void, answer: object, ours: Set<string>): string[];
+  overtaken(this: void, outdated: object, versions: Set<string>): string[];
 };
 const { publishedManifest } = require('../../scripts/pack-npm.cjs') as {
   publishedManifest(this: void, manifest: object): Record<string, unknown>;
@@ -120,6 +121,19 @@ test('an advisory counts where it is on what ships', () => {
   };
   const ours = new Set(['node_modules/fastify', 'node_modules/swagger']);
   expect(concerns({ vulnerabilities }, ours)).toEqual(['fastify, high: bad (https://example.org/1)']);
+});
+
+test('where nobody knows of advisories, what has a newer version is named', () => {
+  const outdated = {
+    'fast-uri': [
+      { current: '4.2.3', wanted: '4.2.4' },
+      { current: '4.2.3', wanted: '4.2.4' },
+      { current: '3.1.9', wanted: '3.1.9' },
+    ],
+    jest: { current: '1.0.0', wanted: '1.0.1' },
+    esbuild: { wanted: '1.0.0' }, // of another platform
+  };
+  expect(overtaken(outdated, new Set(['fast-uri@4.2.3', 'fast-uri@3.1.9']))).toEqual(['fast-uri 4.2.3, newer: 4.2.4']);
 });
 
 test('what is published names the platforms, and nothing of the checkout', () => {
