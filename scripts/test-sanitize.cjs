@@ -7,7 +7,7 @@
 const { spawn, spawnSync } = require('node:child_process');
 const os = require('node:os');
 const path = require('node:path');
-const { root, findTools } = require('./common.cjs');
+const { root, findTools, twoAtATime } = require('./common.cjs');
 
 const threads = process.argv.includes('--threads');
 const name = threads ? 'threads' : 'sanitize';
@@ -118,19 +118,13 @@ function scenariosOf(module) {
 }
 
 async function testAddon() {
-  const waiting = [...boundary];
   const failed = [];
-  const worker = async () => {
-    for (let module = waiting.shift(); module !== undefined; module = waiting.shift()) {
-      const began = Date.now();
-      const status = await scenariosOf(module);
-      console.log(
-        `addon under ${module}: ${status === 0 ? 'ok' : status}, ${Math.round((Date.now() - began) / 1000)} s`,
-      );
-      if (status !== 0) failed.push(module);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(2, os.availableParallelism()) }, worker));
+  await twoAtATime(boundary, async module => {
+    const began = Date.now();
+    const status = await scenariosOf(module);
+    console.log(`addon under ${module}: ${status === 0 ? 'ok' : status}, ${Math.round((Date.now() - began) / 1000)} s`);
+    if (status !== 0) failed.push(module);
+  });
   if (failed.length > 0) fail(`test/boundary: ${failed.join(', ')}`);
 }
 

@@ -194,6 +194,7 @@ export function fileError(path: string, error: unknown, doing: 'read' | 'write')
     EDQUOT: 'the disk quota is used up; make room and start again',
     EMFILE: 'too many open files; raise the limit (ulimit -n)',
     ENFILE: 'too many open files on this machine; close some programs',
+    ERR_INVALID_ARG_VALUE: 'no file has such a name',
     ESTALE: 'its file server has replaced or removed it; start again',
   };
   return new AnomalyClrError(`${path}: ${reasons[code] ?? oneLine(message)}`);

@@ -38,6 +38,7 @@ async function filesOfList(list: string, what: string, folders: boolean): Promis
 async function matching(name: string, folder: string, what: string, folders: boolean): Promise<string[]> {
   const place = folder === '' || path.isAbsolute(name) ? name : path.join(folder, name);
   if (existsSync(place) || !isDynamicPattern(name)) return [place];
+  if (place.includes('\0')) throw new UsageError(`${what}: no file has such a name: ${place}`); // glob would say TypeError
   const absolute = path.isAbsolute(name);
   const cwd = folder === '' ? '.' : folder;
   const matches = await glob([name], { cwd, absolute, expandDirectories: false, onlyFiles: !folders });

@@ -28,11 +28,11 @@ async function survive(kind: Kind, kills: number): Promise<void> {
 
 test('a training: weights, log and checkpoints to the bit', () => survive(kinds.train, 25), 10 * minutes);
 test('one rank of two: the same', () => survive(kinds.ranks, 4), 10 * minutes);
-test('a study of three trainings: equal trials and figures', () => survive(kinds.scan, 8), 10 * minutes);
+test('a study of three trainings: equal trials and figures', () => survive(kinds.scan, 6), 10 * minutes);
 test('a score: equal scores', () => survive(kinds.score, 20), 10 * minutes);
 needsRuntime('an export: an equal bundle', () => survive(kinds.export, 21), 10 * minutes);
-test('packed copies: equal events', () => survive(kinds.cache, 18), 10 * minutes);
-test('evaluate and merge: equal figures', () => survive(kinds.evaluate, 12), 10 * minutes);
+test('packed copies: equal events', () => survive(kinds.cache, 14), 10 * minutes);
+test('evaluate and merge: equal figures', () => survive(kinds.evaluate, 10), 10 * minutes);
 
 test('numbers of the generator are uniform and follow from the seed', () => {
   const uniform = generator(1);
