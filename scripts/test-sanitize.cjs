@@ -31,6 +31,7 @@ const onThreads = {
   trainer_test: ['threads_change_no_bit', 'views_made_ahead'],
   scorer_test: ['a_score_does_not_depend_on_batch_or_threads', 'rows_without_an_encoder'],
   contrast_test: ['the_same_for_any_count_of_threads'],
+  pivot_test: ['threads_change_no_bit'],
   ranks_test: [
     'gathering_unequal_parts', 'sums_in_the_order_of_ranks', 'broadcast_and_barrier', 'a_dead_rank_is_told_by_name',
     'a_rank_that_leaves_says_why', 'interruption_ends_a_wait', 'ranks_out_of_step_notice', 'strangers_do_no_harm',

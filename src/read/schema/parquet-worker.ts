@@ -10,6 +10,7 @@ export const parquetProgram: LibraryProgram = {
   also: [
     'hyparquet-compressors',
     ...['column', 'datapage', 'convert', 'plain', 'schema'].map(part => `hyparquet/src/${part}.js`),
+    'zstddec',
   ],
   limits: { maxOldGenerationSizeMb: 2048 },
   source: `${missingSource}
@@ -266,12 +267,16 @@ const work = async (library, { file, group, names }) => {
   const transfer = Object.values(value).flatMap(({ values, offsets }) => (offsets ? [values.buffer, offsets.buffer] : [values.buffer]));
   return { value, transfer };
 };
-serve(work, (parquet, codecs, column, datapage, convert, plain, schema) => {
+serve(work, async (parquet, codecs, column, datapage, convert, plain, schema, { ZSTDDecoder }) => {
+  const zstd = new ZSTDDecoder();
+  await zstd.init();
   const maxOutputLength = maxPageBytes;
   compressors = guarded({
     ...codecs.compressors,
     GZIP: (input) => zlib.gunzipSync(input, { maxOutputLength }),
     BROTLI: (input) => zlib.brotliDecompressSync(input, { maxOutputLength }),
+    // that of hyparquet-compressors never ends on some damaged pages
+    ZSTD: (input, length) => (length === 0 ? input.subarray(0, 0) : zstd.decode(input, length)),
   });
   return { parquet, column, datapage, convert, plain, schema };
 });
