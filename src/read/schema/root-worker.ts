@@ -173,6 +173,26 @@ const readBasket = async ({ TBuffer, R__unzip }, { branch, seek, bytes }) => {
   return { bytes: plain, key: fKeylen, last, rows, offsets: null };
 };
 
+// Counts that a file gives are filled to their end, of what need not take a byte of it, and V8 ends the process at a list
+// too long for it: a thread is no protection.
+const most = 2 ** 24;
+const refuse = (count) => {
+  throw new Error('a list of ' + count);
+};
+const guard = (jsroot) => {
+  globalThis.Array = new Proxy(Array, {
+    construct: (array, args, target) => (args.length === 1 && args[0] > most ? refuse(args[0]) : Reflect.construct(array, args, target)),
+  });
+  const { prototype } = jsroot.TBuffer;
+  const read = prototype.readNdimArray;
+  prototype.readNdimArray = function (handle, func) {
+    const sizes = handle.fArrayDim > 0 ? Array.from(handle.fMaxIndex ?? []).slice(0, handle.fArrayDim) : [handle.fArrayLength];
+    const count = sizes.reduce((product, n) => product * (n > 0 ? n : Infinity), 1); // jsroot never comes to the end of 0
+    return sizes.length > 1 && !(count <= most) ? refuse(count) : read.call(this, handle, func);
+  };
+  return jsroot;
+};
+
 serve(async (jsroot, request) => {
   if (request.file) return { value: await open(jsroot, request) };
   if (request.tables) return { value: request.tables.map((index) => tableOf(branches[index])) };
@@ -180,6 +200,6 @@ serve(async (jsroot, request) => {
   const value = [];
   for (const basket of request.baskets) value.push(await readBasket(jsroot, basket));
   return { value, transfer: value.map(({ bytes }) => bytes.buffer) };
-});
+}, guard);
 `,
 };
