@@ -62,8 +62,10 @@ export const scratch = (name: string): string => path.join(folder, name);
 
 const expected = new Set<string>();
 
+/** Another file each time: HDF5 gives what it kept of an older one that it could not close. */
 export function scratchFile(name: string, bytes: Uint8Array | string): string {
   expected.add(name.split('/')[0]);
+  rmSync(scratch(name), { force: true });
   writeFileSync(scratch(name), bytes);
   return scratch(name);
 }
