@@ -1,3 +1,4 @@
+import vm from 'node:vm';
 import type { LibraryProgram } from '../../../src/read/library-thread.js';
 
 export type { LibraryProgram };
@@ -6,11 +7,12 @@ const chatter = ['log', 'info', 'warn', 'error', 'debug'] as const;
 
 /**
  * Takes the place of src/read/library-thread.ts in the build that is fuzzed: the same programs, in this thread, where
- * their coverage is seen and a failure does not cost a tenth of a second. What the thread bears beyond errors, a hang or
- * a library that takes all memory, is left to the fuzzer to find.
+ * their coverage is seen and a failure does not cost a tenth of a second. A library that hangs is given up, as the thread
+ * is; one that takes all memory is left to the fuzzer to find.
  */
 export class LibraryThread {
   private failed = false;
+  private hung = false;
 
   private constructor(
     private readonly program: LibraryProgram,
@@ -28,11 +30,12 @@ export class LibraryThread {
     const loud = Object.fromEntries(chatter.map(name => [name, console[name]]));
     for (const name of chatter) console[name] = () => undefined; // as in the thread of the product
     try {
-      const { value, transfer = [] } = await answer(structuredClone(request));
+      const { value, transfer = [] } = await within(hang, () => answer(structuredClone(request)));
       // as it crosses from one thread to another
       return structuredClone({ value }, { transfer }).value;
     } catch (error) {
       this.failed = true;
+      this.hung = (error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
       throw new Error(String((error as Error | null)?.message ?? error), { cause: error });
     } finally {
       Object.assign(console, loud);
@@ -42,11 +45,24 @@ export class LibraryThread {
   static async release(used: LibraryThread): Promise<void> {
     const { answer, renew } = await used.running;
     await Promise.resolve()
-      .then(() => answer({}))
+      .then(() => (used.hung ? undefined : within(hang, () => answer({}))))
       .catch(() => (used.failed = true));
-    if (used.failed) await renew();
+    if (used.failed) await renew(used.hung);
     spares.set(used.program, [...(spares.get(used.program) ?? []), used.running]);
   }
+}
+
+/** ms; the product waits twelve times as long. */
+const hang = 10_000;
+const place = Symbol.for('anomalyclr.within');
+const script = new vm.Script(`globalThis[Symbol.for('anomalyclr.within')]()`);
+
+/** What `work` gives; what computes for longer before it first waits is ended. */
+function within<T>(timeout: number, work: () => T): T {
+  let value: T | undefined;
+  Object.assign(globalThis, { [place]: () => void (value = work()) });
+  script.runInThisContext({ timeout });
+  return value as T;
 }
 
 interface Answer {
@@ -54,8 +70,8 @@ interface Answer {
   readonly transfer?: ArrayBuffer[];
 }
 interface Running {
-  readonly answer: (request: object) => Promise<Answer>;
-  readonly renew: () => Promise<void>;
+  readonly answer: (request: object) => Answer | Promise<Answer>;
+  readonly renew: (hung: boolean) => Promise<void>;
 }
 /** A module of build/fuzz/readers/programs: a library program as it was written there, with its libraries. */
 interface ProgramModule {
@@ -74,18 +90,17 @@ const failuresBorne = 100;
 async function start({ module }: LibraryProgram): Promise<Running> {
   const file = new URL(`../../programs/${module.replaceAll(/\W/g, '-')}.mjs`, import.meta.url);
   const { libraries, run, renew } = (await import(file.href)) as ProgramModule;
-  let answer: Running['answer'] | undefined;
-  run((work, prepare = library => library) => {
-    const library = Promise.resolve(prepare(...libraries));
-    answer = async request => work(await library, request);
-  });
-  if (!answer) throw new Error(`${module}: its program does not serve`);
+  const serving: { work: Parameters<Parameters<ProgramModule['run']>[0]>[0]; library: unknown }[] = [];
+  run((work, prepare = library => library) => void serving.push({ work, library: prepare(...libraries) }));
+  if (serving.length === 0) throw new Error(`${module}: its program does not serve`);
+  const [{ work }] = serving;
+  const library = await serving[0].library;
   let failures = 0;
   return {
-    answer,
-    renew: async () => {
+    answer: request => work(library, request),
+    renew: async hung => {
       failures += 1;
-      if (failures % failuresBorne === 0) await renew?.();
+      if (hung || failures % failuresBorne === 0) await renew?.();
     },
   };
 }
