@@ -30,15 +30,13 @@ function concerns({ vulnerabilities = {} }, ours) {
 
 /** Of what npm says is outdated, what ships in a version older than one that its dependents take, a line each. */
 function overtaken(outdated, versions) {
-  return Object.entries(outdated).flatMap(([name, answer]) => {
-    const newer = new Set(
-      [answer].flat().flatMap(one => (one.current === one.wanted ? [] : [`${one.current} ${one.wanted}`])),
-    );
-    return [...newer]
-      .map(pair => pair.split(' '))
-      .filter(([current]) => versions.has(`${name}@${current}`))
-      .map(([current, wanted]) => `${name} ${current}, newer: ${wanted}`);
-  });
+  const lines = Object.entries(outdated).flatMap(([name, answer]) =>
+    [answer]
+      .flat() // one for each dependent
+      .filter(({ current, wanted }) => current !== wanted && versions.has(`${name}@${current}`))
+      .map(({ current, wanted }) => `${name} ${current}, newer: ${wanted}`),
+  );
+  return [...new Set(lines)];
 }
 
 function npm(...args) {

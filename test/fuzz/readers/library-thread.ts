@@ -30,7 +30,7 @@ export class LibraryThread {
     const loud = Object.fromEntries(chatter.map(name => [name, console[name]]));
     for (const name of chatter) console[name] = () => undefined; // as in the thread of the product
     try {
-      const { value, transfer = [] } = await within(hang, () => answer(structuredClone(request)));
+      const { value, transfer = [] } = await within(() => answer(structuredClone(request)));
       // as it crosses from one thread to another
       return structuredClone({ value }, { transfer }).value;
     } catch (error) {
@@ -45,7 +45,7 @@ export class LibraryThread {
   static async release(used: LibraryThread): Promise<void> {
     const { answer, renew } = await used.running;
     await Promise.resolve()
-      .then(() => (used.hung ? undefined : within(hang, () => answer({}))))
+      .then(() => (used.hung ? undefined : within(() => answer({}))))
       .catch(() => (used.failed = true));
     if (used.failed) await renew(used.hung);
     spares.set(used.program, [...(spares.get(used.program) ?? []), used.running]);
@@ -54,14 +54,14 @@ export class LibraryThread {
 
 /** ms; the product waits twelve times as long. */
 const hang = 10_000;
-const place = Symbol.for('anomalyclr.within');
-const script = new vm.Script(`globalThis[Symbol.for('anomalyclr.within')]()`);
+const place = 'anomalyclrWithin';
+const script = new vm.Script(`globalThis.${place}()`);
 
-/** What `work` gives; what computes for longer before it first waits is ended. */
-function within<T>(timeout: number, work: () => T): T {
+/** What `work` gives; what computes for longer than `hang` before it first waits is ended. */
+function within<T>(work: () => T): T {
   let value: T | undefined;
   Object.assign(globalThis, { [place]: () => void (value = work()) });
-  script.runInThisContext({ timeout });
+  script.runInThisContext({ timeout: hang });
   return value as T;
 }
 
