@@ -12,14 +12,13 @@ const { root } = require('./common.cjs');
 
 const at = (...names) => path.join(root, ...names);
 
-/** A module that stands in for another: the name of a package, or what it says. */
+/** Modules that stand in for packages, by what they say. */
 const instead = replaced => ({
   name: 'instead',
-  setup({ onResolve, onLoad, resolve }) {
-    onResolve({ filter: /^[\w@]/ }, ({ path: name, importer, kind }) => {
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /./ }, ({ path: name, importer }) => {
       const by = replaced[name];
       if (by === undefined || importer.includes(`/${name}/`)) return undefined;
-      if (by.file) return resolve(by.file, { resolveDir: root, kind });
       return { path: name, namespace: 'instead' };
     });
     onLoad({ filter: /./, namespace: 'instead' }, ({ path: name }) => ({
@@ -50,13 +49,15 @@ const tensorFlow = {
     }),
   ],
 };
+/** jsroot is given another library for it. */
+const noZstd = { source: `throw new Error('zstddec unpacks zstd')` };
 const jsroot = {
-  entryPoints: [{ in: 'jsroot/io', out: 'jsroot' }],
-  outdir: 'dist/src/read/schema',
-  // its own build of the same library for browsers, which is a fifth of the package's size
+  stdin: { contents: `export * from 'jsroot/io'; export { internals } from 'jsroot/core';`, resolveDir: root },
+  outfile: 'dist/src/read/schema/jsroot.js',
   plugins: [
     instead({
-      '@oneidentity/zstd-js': { file: './node_modules/jsroot/modules/base/zstd.mjs' },
+      '@oneidentity/zstd-js': noZstd,
+      './base/zstd.mjs': noZstd,
       xhr2: noNetwork,
       tmp: noNetwork,
     }),
@@ -93,11 +94,7 @@ async function bundle(options) {
 
 /** What packages contain of others', by the file of its licence in scripts/licences. */
 const within = {
-  jsroot: [
-    { name: '@oneidentity/zstd-js', license: 'MIT', text: 'node_modules/@oneidentity/zstd-js/LICENSE' },
-    { name: 'zstd', license: 'BSD-3-Clause', text: 'scripts/licences/zstd.txt' },
-    { name: 'lzma-js', license: 'MIT', text: 'scripts/licences/lzma-js.txt' },
-  ],
+  jsroot: [{ name: 'lzma-js', license: 'MIT', text: 'scripts/licences/lzma-js.txt' }],
 };
 /** Licences of packages that carry no file of theirs; Apache-2.0 is that of this package too. */
 const texts = { 'Apache-2.0': 'LICENSE', seedrandom: 'scripts/licences/seedrandom.txt' };

@@ -4,8 +4,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../src/addon.js';
 import { openEvents, readAll } from '../../src/read/index.js';
+import { LibraryThread } from '../../src/read/library-thread.js';
 import type { Column, ColumnFile } from '../../src/read/schema/column-file.js';
 import { openRoot } from '../../src/read/schema/root.js';
+import { rootProgram } from '../../src/read/schema/root-worker.js';
 import { loadSchema } from '../../src/read/schema/schema.js';
 import { sample } from '../support/cli.js';
 import { python } from '../support/python.js';
@@ -161,12 +163,43 @@ describe('what cannot be read is refused in a line that says what to do', () => 
     });
   });
 
+  // the library that jsroot brings never comes to its end
+  test('zstd that ends before its block does', async () => {
+    const bytes = readFileSync(fixture('zstd.root'));
+    const empty = Buffer.from('28b52ffd2000010000', 'hex');
+    for (let i = bytes.indexOf('ZS\x01'); i >= 0; i = bytes.indexOf('ZS\x01', i + 1)) empty.copy(bytes, i + 9);
+    writeFileSync(at('early.root'), bytes);
+    await within(at('early.root'), undefined, async tree => {
+      await expect(tree.read(['flat_f8'], 0, 1)).rejects.toThrow(
+        /early.root: branch "flat_f8" cannot be read \(a block gave 0 bytes for \d+\); the file is damaged/,
+      );
+    });
+  });
+
   test('a file that is not ROOT, for all its suffix, and ROOT without a schema', async () => {
     writeFileSync(at('text.root'), 'not a tree');
     await expect(openEvents(at('text.root'))).rejects.toThrow(/is not ROOT, for all its suffix/);
     await expect(openEvents(example)).rejects.toThrow(/needs --schema/);
   });
 });
+
+test.each(['new Array(2 ** 20)', 'new TBuffer().classStreamer()'])(
+  'what a damaged file has the library make without end is bounded: %s',
+  async make => {
+    const module = at('library.mjs');
+    writeFileSync(
+      module,
+      `export class TBuffer { classStreamer() {} readNdimArray() {} }
+      export class FileProxy {}
+      export const internals = {};
+      export const openFile = () => { for (;;) ${make}; };`,
+    );
+    const thread = LibraryThread.take({ ...rootProgram, module, also: [module, 'zstddec'] });
+    const answer = thread.ask({ file: fixture('zlib.root'), tree: 'Events' }, 60);
+    await expect(answer).rejects.toThrow(/a list of \d+ after \d+/);
+    await LibraryThread.release(thread);
+  },
+);
 
 describe('the NanoAOD example', () => {
   test('gives back the events of the sample that it was made of', async () => {

@@ -13,6 +13,7 @@ const bundled = new URL('./jsroot.js', import.meta.url);
  */
 export const rootProgram: LibraryProgram = {
   module: existsSync(bundled) ? bundled.href : 'jsroot/io',
+  also: [existsSync(bundled) ? bundled.href : 'jsroot/core', 'zstddec'],
   limits: { maxOldGenerationSizeMb: 2048 },
   source: `
 const fs = require('node:fs');
@@ -173,33 +174,67 @@ const readBasket = async ({ TBuffer, R__unzip }, { branch, seek, bytes }) => {
   return { bytes: plain, key: fKeylen, last, rows, offsets: null };
 };
 
-// Counts that a file gives are filled to their end, of what need not take a byte of it, and V8 ends the process at a list
-// too long for it: a thread is no protection.
-const most = 2 ** 24;
-const refuse = (count) => {
-  throw new Error('a list of ' + count);
+// Counts that a file gives are filled to their end, of what need not take a byte of it, lists of lists too, and V8 ends
+// the process at a list too long for it: a thread is no protection. Elements of lists and parts of objects that one request
+// may make; those of an honest tree are fewer than its bytes.
+const [most, mostInAll] = [2 ** 24, 2 ** 26];
+let spent = -Infinity; // but for the time of a request
+const spend = (count) => {
+  if (!(count <= most && spent + count <= mostInAll)) throw new Error('a list of ' + count + ' after ' + spent);
+  spent += count;
 };
-const guard = (jsroot) => {
+const guard = ({ TBuffer: { prototype } }) => {
   globalThis.Array = new Proxy(Array, {
-    construct: (array, args, target) => (args.length === 1 && args[0] > most ? refuse(args[0]) : Reflect.construct(array, args, target)),
+    construct: (array, args, target) => {
+      if (args.length === 1 && typeof args[0] === 'number') spend(args[0]);
+      return Reflect.construct(array, args, target);
+    },
   });
-  const { prototype } = jsroot.TBuffer;
-  const read = prototype.readNdimArray;
+  const { classStreamer, readNdimArray } = prototype;
+  prototype.classStreamer = function (...args) {
+    spend(1);
+    return classStreamer.apply(this, args);
+  };
   prototype.readNdimArray = function (handle, func) {
     const sizes = handle.fArrayDim > 0 ? Array.from(handle.fMaxIndex ?? []).slice(0, handle.fArrayDim) : [handle.fArrayLength];
-    const count = sizes.reduce((product, n) => product * (n > 0 ? n : Infinity), 1); // jsroot never comes to the end of 0
-    return sizes.length > 1 && !(count <= most) ? refuse(count) : read.call(this, handle, func);
+    // jsroot never comes to the end of 0
+    if (sizes.length > 1) spend(sizes.reduce((product, n) => product * (n > 0 ? n : Infinity), 1));
+    return readNdimArray.call(this, handle, func);
   };
-  return jsroot;
 };
 
-serve(async (jsroot, request) => {
+// jsroot's own library for zstd never ends where bytes follow what is packed. What comes out stands before it, in three bytes.
+const zstdStream = (zstd) => ({
+  decompress: (input) => {
+    const [low, middle, high] = new Uint8Array(input.buffer, input.byteOffset - 3, 3);
+    const length = low | (middle << 8) | (high << 16);
+    const output = length === 0 ? new Uint8Array(0) : zstd.decode(input, length);
+    if (output.length !== length) throw new Error('a block gave ' + output.length + ' bytes for ' + length);
+    return output;
+  },
+});
+
+const answer = async (jsroot, request) => {
   if (request.file) return { value: await open(jsroot, request) };
   if (request.tables) return { value: request.tables.map((index) => tableOf(branches[index])) };
   if (!request.baskets) return { value: close() };
   const value = [];
   for (const basket of request.baskets) value.push(await readBasket(jsroot, basket));
   return { value, transfer: value.map(({ bytes }) => bytes.buffer) };
-}, guard);
+};
+serve(async (jsroot, request) => {
+  spent = 0;
+  try {
+    return await answer(jsroot, request);
+  } finally {
+    spent = -Infinity;
+  }
+}, async (jsroot, { internals }, { ZSTDDecoder }) => {
+  guard(jsroot);
+  const zstd = new ZSTDDecoder();
+  await zstd.init();
+  internals._ZstdStream = zstdStream(zstd);
+  return jsroot;
+});
 `,
 };

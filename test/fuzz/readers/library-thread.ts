@@ -30,7 +30,7 @@ export class LibraryThread {
     const loud = Object.fromEntries(chatter.map(name => [name, console[name]]));
     for (const name of chatter) console[name] = () => undefined; // as in the thread of the product
     try {
-      const { value, transfer = [] } = await within(() => answer(structuredClone(request)));
+      const { value, transfer = [] } = await within(async () => answer(structuredClone(request)));
       // as it crosses from one thread to another
       return structuredClone({ value }, { transfer }).value;
     } catch (error) {
@@ -44,9 +44,7 @@ export class LibraryThread {
 
   static async release(used: LibraryThread): Promise<void> {
     const { answer, renew } = await used.running;
-    await Promise.resolve()
-      .then(() => (used.hung ? undefined : within(() => answer({}))))
-      .catch(() => (used.failed = true));
+    if (!used.hung) await within(async () => answer({})).catch(() => (used.failed = true));
     if (used.failed) await renew(used.hung);
     spares.set(used.program, [...(spares.get(used.program) ?? []), used.running]);
   }
@@ -57,12 +55,38 @@ const hang = 10_000;
 const place = 'anomalyclrWithin';
 const script = new vm.Script(`globalThis.${place}()`);
 
-/** What `work` gives; what computes for longer than `hang` before it first waits is ended. */
-function within<T>(work: () => T): T {
-  let value: T | undefined;
-  Object.assign(globalThis, { [place]: () => void (value = work()) });
-  script.runInThisContext({ timeout: hang });
-  return value as T;
+/** Does what waits for nothing but its turn. */
+const { _tickCallback: takeTurns } = process as unknown as { readonly _tickCallback: () => void };
+
+/** What `work` gives; it ends where one stretch, from its beginning or a wait to the next, takes longer than `hang`. */
+async function within<T>(work: () => Promise<T>): Promise<T> {
+  const settled: Promise<T>[] = [];
+  const begin = (): void => {
+    const working = work();
+    const note = (): void => void settled.push(working);
+    working.then(note, note);
+  };
+  for (let step = begin; settled.length === 0; step = () => undefined) await stretch(step);
+  return settled[0];
+}
+
+/** In a turn of its own, since there are no turns within turns. */
+function stretch(step: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    setImmediate(() => {
+      const both = (): void => {
+        step();
+        takeTurns();
+      };
+      Object.assign(globalThis, { [place]: both });
+      try {
+        script.runInThisContext({ timeout: hang });
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
 
 interface Answer {
