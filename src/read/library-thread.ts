@@ -20,6 +20,7 @@ export interface LibraryProgram {
 const preamble = `
 const { parentPort, workerData } = require('node:worker_threads');
 for (const name of ['log', 'info', 'warn', 'error', 'debug']) console[name] = () => {};
+globalThis.fetch = undefined; // what reads files fetches nothing; zstddec would load itself by it
 const serve = (work, prepare = (library) => library) => {
   const library = Promise.all(workerData.map((module) => import(module))).then((modules) => prepare(...modules));
   library.catch(() => {});

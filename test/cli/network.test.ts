@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../../src/addon.js';
 import { temporaryFolder } from '../read/craft.js';
+import { fixture } from '../read/schema/fixtures.js';
 import { runtimeInstalled } from '../support/bundle.js';
 import { cli, ending, type Finished, sample, smallTraining, start } from '../support/cli.js';
 
@@ -53,6 +54,7 @@ const told = (): string => (existsSync(at('told')) ? readFileSync(at('told'), 'u
 
 beforeAll(() => {
   writeFileSync(at('guard.cjs'), guard);
+  writeFileSync(at('schema.yaml'), 'phi: wrap\nobjects: { muon: { pt: Muon_pt, eta: Muon_eta, phi: Muon_phi } }\n');
   watched = { NODE_OPTIONS: `--require ${at('guard.cjs')}`, TOLD: at('told') };
 });
 
@@ -63,10 +65,16 @@ const events = sample('background_test');
 const training = (out: string): string[] => ['train', ...smallTraining, '--epochs', '1', '--out', out];
 const root = path.join(packageRoot(), 'sample', 'nanoaod.root');
 
+/** Name, arguments by files of the test, and whether it needs ONNX Runtime. */
+type Command = [string, (to: (name: string) => string) => string[], boolean?];
 /** In order: what later ones need is made by earlier ones. */
-const commands: [string, (to: (name: string) => string) => string[], boolean?][] = [
+const commands: Command[] = [
   ['doctor', () => ['doctor', '--json']],
   ['inspect', () => ['inspect', root, '--schema', 'nanoaod']],
+  ...['flat.parquet', 'zstd.feather'].map((name): Command => [
+    `inspect ${name}`,
+    to => ['inspect', fixture(name), '--schema', to('schema.yaml')],
+  ]),
   ['train', to => training(to('run'))],
   ['train on TensorFlow.js', to => [...training(to('tfjs')), '--engine', 'tfjs', '--tfjs-backend', 'wasm']],
   ['score', to => ['score', '--model', to('run'), '--data', events, '--out', to('scores.parquet'), '--quiet']],
