@@ -153,8 +153,8 @@ export function explainIssue(issue: z.core.$ZodIssue): string {
     const nested = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0][0];
     if (nested.path.length > 0) return explainIssue({ ...nested, path: [...issue.path, ...nested.path] });
   }
-  const message = issue.message.replace(/^Invalid input: /, '');
-  const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+  const message = clip(issue.message.replace(/^Invalid input: /, ''), 500); // zod names all keys that it does not know
+  const where = issue.path.length > 0 ? `${issue.path.map(key => clip(String(key))).join('.')}: ` : '';
   const got = issue.input === undefined || typeof issue.input === 'object' ? '' : `, got ${show(issue.input)}`;
   return `${where}${message[0].toLowerCase()}${message.slice(1)}${got}`;
 }
@@ -162,7 +162,12 @@ export function explainIssue(issue: z.core.$ZodIssue): string {
 /** A value as it stands in a message: JSON, at most 60 characters. */
 export function show(value: unknown): string {
   const text = typeof value === 'bigint' || typeof value === 'number' ? String(value) : jsonOf(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return clip(text);
+}
+
+/** The beginning of a text that is longer than that. */
+export function clip(text: string, most = 60): string {
+  return text.length > most ? `${text.slice(0, most - 3)}...` : text;
 }
 
 function jsonOf(value: unknown): string {

@@ -155,6 +155,7 @@ describe('readJson', () => {
     ['{"a": 1}', /x\.json: b: expected array, received undefined$/],
     ['{"a": 1, "b": [], "d": 1}', /x\.json: unrecognized key: "d"$/],
     ['{"a": 1, "b": [{"c": "y"}]}', /x\.json: b\.0\.c: expected number, received string, got "y"$/],
+    [`{"a": 1, "b": [], "${'d'.repeat(2000)}": 1}`, /x\.json: unrecognized key: "d{400,500}\.\.\.$/],
     [Uint8Array.of(0xff, 0xfe), /x\.json: not a text file/],
     [`{"a": ${'['.repeat(2e4)}${']'.repeat(2e4)}}`, /x\.json: not valid JSON: it is nested over 200 deep$/],
     ['{"a\u001b[2J\\n": 1}', /x\.json: not valid JSON: [ -\uffff]*$/],

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { UsageError } from '../errors.js';
-import { show } from '../files.js';
+import { clip, show } from '../files.js';
 import { optionMeta, type OptionMeta } from './option.js';
 import { parseRecipe } from './recipe.js';
 import { trainPresets } from './presets.js';
@@ -53,7 +53,7 @@ export function parseOptions<C extends CommandName>(
     const info = infos.get(name);
     if (!info)
       throw new UsageError(
-        `unknown option --${toFlag(name)}; the nearest is --${toFlag(closest(name, [...infos.keys()]))}`,
+        `unknown option --${clip(toFlag(name))}; the nearest is --${toFlag(closest(name, [...infos.keys()]))}`,
       );
     values[name] = fromFlag(value, info);
     isFlag.add(name);

@@ -148,6 +148,7 @@ test.each<[CommandName, Record<string, unknown>, unknown, string]>([
   ['evaluate', { model: 'm', background: ['b'], signal: ['x=a', 'x=b'] }, {}, '--signal: two files under one name'],
   ['score', { model: 'm', data: ['d'], out: '' }, {}, '--out: got "", allowed: a file'],
   ['doctor', { jsn: true }, {}, 'unknown option --jsn; the nearest is --json'],
+  ['doctor', { ['json'.repeat(500)]: true }, {}, 'jsonj...; the nearest is --'],
 ])('%s refuses %j with %j', (command, flags, file, message) => {
   expect(refusal(() => parseOptions(command, flags, file))).toContain(message);
 });

@@ -13,6 +13,7 @@ const chatter = ['log', 'info', 'warn', 'error', 'debug'] as const;
 export class LibraryThread {
   private failed = false;
   private hung = false;
+  private readonly given: Rows[] = [];
 
   private constructor(
     private readonly program: LibraryProgram,
@@ -20,6 +21,7 @@ export class LibraryThread {
   ) {}
 
   static take(program: LibraryProgram): LibraryThread {
+    Object.assign(globalThis, { [unsteady]: false });
     const running = spares.get(program)?.pop() ?? start(program);
     return new LibraryThread(program, running);
   }
@@ -32,7 +34,9 @@ export class LibraryThread {
     try {
       const { value, transfer = [] } = await within(async () => answer(structuredClone(request)));
       // as it crosses from one thread to another
-      return structuredClone({ value }, { transfer }).value;
+      const { value: got } = structuredClone({ value }, { transfer });
+      if ('name' in request && ArrayBuffer.isView(got)) this.compare(request as RowsAsked, got);
+      return got;
     } catch (error) {
       this.failed = true;
       this.hung = (error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
@@ -40,6 +44,21 @@ export class LibraryThread {
     } finally {
       Object.assign(console, loud);
     }
+  }
+
+  /** With what came before of the same rows. */
+  private compare({ name, from, to }: RowsAsked, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
+    const rows = { name, from, to, bytes: Buffer.from(buffer.slice(byteOffset, byteOffset + byteLength)) };
+    const part = ({ from: begin, to: last, bytes }: Rows, first: number, end: number): Buffer => {
+      const perRow = bytes.length / (last - begin);
+      return bytes.subarray(perRow * (first - begin), perRow * (end - begin));
+    };
+    for (const before of this.given.filter(one => one.name === name)) {
+      const [first, end] = [Math.max(before.from, from), Math.min(before.to, to)];
+      if (first < end && !part(before, first, end).equals(part(rows, first, end)))
+        Object.assign(globalThis, { [unsteady]: true });
+    }
+    this.given.push(rows);
   }
 
   static async release(used: LibraryThread): Promise<void> {
@@ -50,6 +69,18 @@ export class LibraryThread {
   }
 }
 
+/** Rows of a dataset of HDF5 as they were asked for. */
+interface RowsAsked {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+interface Rows extends RowsAsked {
+  readonly bytes: Buffer;
+}
+
+/** The global that oracle.ts asks whether a library gave other numbers for rows that it gave before. */
+const unsteady = 'anomalyclrUnsteady';
 /** ms; the product waits twelve times as long. */
 const hang = 10_000;
 const place = 'anomalyclrWithin';

@@ -101,17 +101,23 @@ export async function readThrough(file: string, open: () => Promise<EventFile>):
     if (!first) return;
     checkEvents(first, source, 0, end);
     const again = await tried(() => source.read(0, end), file);
-    demand(again !== undefined && same(first, again), 'read twice, it was not the same');
+    demand((again !== undefined && same(first, again)) || unsteady(), 'read twice, it was not the same');
     const [from, to] = [Math.floor(end / 3), Math.ceil((2 * end) / 3)];
     const some = await tried(() => source.read(from, to), file);
     if (some) {
       checkEvents(some, source, from, to);
-      demand(same(some, within(first, from, to)), 'some rows were not the same as among all');
+      demand(same(some, within(first, from, to)) || unsteady(), 'some rows were not the same as among all');
     }
   } finally {
     await source.close();
   }
 }
+
+/**
+ * Whether the library itself gave other numbers for the same rows, as library-thread.ts notes: where a damaged file says
+ * that its chunks are not packed, HDF5 fills what they lack with what its memory happens to hold.
+ */
+const unsteady = (): boolean => Reflect.get(globalThis, 'anomalyclrUnsteady') === true;
 
 /** @param loose - the numbers of objects are finite, and no more is said of them */
 export function checkEvents(
