@@ -202,7 +202,7 @@ export function fileError(path: string, error: unknown, doing: 'read' | 'write')
     ERR_INVALID_ARG_VALUE: 'no file has such a name',
     ESTALE: 'its file server has replaced or removed it; start again',
   };
-  return new AnomalyClrError(`${path}: ${reasons[code] ?? oneLine(message)}`);
+  return new AnomalyClrError(`${clip(path, 500)}: ${reasons[code] ?? clip(oneLine(message), 500)}`);
 }
 
 /** Where the data goes: through links, and never over a device, a pipe or a folder. */

@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UsageError } from '../errors.js';
-import { readText } from '../files.js';
+import { clip, readText } from '../files.js';
 
 /**
  * The files that names on a command line mean, in order: a file that is there as it is written, `@list.txt` the names in
@@ -25,6 +25,8 @@ export async function expandFiles(names: readonly string[], what: string, folder
   return files;
 }
 
+const told = (name: string): string => clip(name, 500);
+
 /** One name a line, relative to the list's folder; what follows # at the beginning of a line is a comment. */
 async function filesOfList(list: string, what: string, folders: boolean): Promise<string[]> {
   const lines = (await readText(list)).split(/\r?\n/).map(line => line.trim());
@@ -38,12 +40,12 @@ async function filesOfList(list: string, what: string, folders: boolean): Promis
 async function matching(name: string, folder: string, what: string, folders: boolean): Promise<string[]> {
   const place = folder === '' || path.isAbsolute(name) ? name : path.join(folder, name);
   if (existsSync(place) || !isDynamicPattern(name)) return [place];
-  if (place.includes('\0')) throw new UsageError(`${what}: no file has such a name: ${place}`); // glob would say TypeError
+  if (place.includes('\0')) throw new UsageError(`${what}: no file has such a name: ${told(place)}`); // glob would say TypeError
   const absolute = path.isAbsolute(name);
   const cwd = folder === '' ? '.' : folder;
   const matches = await glob([name], { cwd, absolute, expandDirectories: false, onlyFiles: !folders });
   const found = matches.map(match => match.replace(/\/$/, '')); // that a folder ends in
-  if (found.length === 0) throw new UsageError(`${what}: no file matches ${place}`);
+  if (found.length === 0) throw new UsageError(`${what}: no file matches ${told(place)}`);
   const named = found.map(file => (folder === '' || absolute ? file : path.join(folder, file)));
   return named.toSorted((a, b) => (a < b ? -1 : 1)); // the same on every machine, whatever its language
 }
@@ -56,7 +58,7 @@ async function refuseTwins(files: readonly string[], what: string): Promise<void
     const before = seen.get(real);
     if (before !== undefined)
       throw new UsageError(
-        `${what}: ${file} comes twice${before === file ? '' : `, first as ${before}`}; name it once`,
+        `${what}: ${told(file)} comes twice${before === file ? '' : `, first as ${told(before)}`}; name it once`,
       );
     seen.set(real, file);
   }

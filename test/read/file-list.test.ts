@@ -27,6 +27,7 @@ test('a glob is its files sorted by name', async () => {
   expect(await expand('**/c.h5', 'a.{root,h5}')).toEqual(at('sub/c.h5', 'a.h5', 'a.root'));
   await expect(expand('x*.h5')).rejects.toThrow(UsageError);
   await expect(expand('x*.h5')).rejects.toThrow(`--data: no file matches ${at('x*.h5')[0]}`);
+  await expect(expandFiles([`*${'x'.repeat(4000)}`], '--data')).rejects.toThrow(/no file matches \*x{400,500}\.\.\.$/);
   await expect(expand('no\0name/*.h5')).rejects.toThrow(`--data: no file has such a name: ${at('no?name/*.h5')[0]}`);
 });
 
