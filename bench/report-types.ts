@@ -14,33 +14,38 @@ const rates = z.object({
   call_us: z.array(z.number()).optional(),
 });
 
-const benchCase = z.object({
-  /** `train-step`, `augment`, `loss-<name>`, `attention`, `dense`, `adam`, `score`, `score-one`, `score-files`. */
-  name: z.string(),
-  /** What it runs on, in words. Cases of one name and another model are other cases. */
-  model: z.string(),
-  /** cuda: the native engine on a GPU; torch: PyTorch on the same. */
-  engine: z.enum(['native', 'tfjs', 'onnxruntime', 'cuda', 'torch']),
-  /** native: its target (avx512 ..); tfjs: node, wasm, cpu, node-gpu; onnxruntime: cpu; cuda: cuda; torch: eager, compile. */
-  backend: z.string(),
-  /** Of the tfjs engine alone: who makes views, attention and losses. */
-  kernels: z.enum(['native', 'pure']).optional(),
-  precision: z.enum(['f32', 'bf16']),
-  /** Events of one call. */
-  batch: z.int(),
-  threads: z.int(),
-  /** One of the two: what a call works on is events, or (adam) it is one operation. */
-  events_per_s: rates.optional(),
-  ops_per_s: rates.optional(),
-  /** Largest resident memory of the process that timed it, MiB. */
-  peak_rss_mb: z.number(),
-  /** Memory of the GPU that it holds in the end, MiB; undefined where it holds none, or computes on none. */
-  device_mb: z.number().optional(),
-  /** Of the machine's peak in that precision on as many threads; dense products alone count as operations. */
-  share_of_peak: z.number().optional(),
-  /** Whether its output was compared with the reference before it was timed. */
-  checked: z.boolean(),
-});
+const benchCase = z
+  .object({
+    /** `train-step`, `augment`, `loss-<name>`, `attention`, `dense`, `adam`, `score`, `score-one`, `score-files`. */
+    name: z.string(),
+    /** What it runs on, in words. Cases of one name and another model are other cases. */
+    model: z.string(),
+    /** cuda: the native engine on a GPU; torch: PyTorch on the same. */
+    engine: z.enum(['native', 'tfjs', 'onnxruntime', 'cuda', 'torch']),
+    /** native: its target (avx512 ..); tfjs: node, wasm, cpu, node-gpu; onnxruntime: cpu; cuda: cuda; torch: eager, compile. */
+    backend: z.string(),
+    /** Of the tfjs engine alone: who makes views, attention and losses. */
+    kernels: z.enum(['native', 'pure']).optional(),
+    precision: z.enum(['f32', 'bf16']),
+    /** Events of one call. */
+    batch: z.int(),
+    threads: z.int(),
+    /** One of the two: what a call works on is events, or (adam) it is one operation. */
+    events_per_s: rates.optional(),
+    ops_per_s: rates.optional(),
+    /** Largest resident memory of the process that timed it, MiB. */
+    peak_rss_mb: z.number(),
+    /** Memory of the GPU that it holds in the end, MiB; undefined where it holds none, or computes on none. */
+    device_mb: z.number().optional(),
+    /** Of the machine's peak in that precision on as many threads; dense products alone count as operations. */
+    share_of_peak: z.number().optional(),
+    /** Whether its output was compared with the reference before it was timed. */
+    checked: z.boolean(),
+  })
+  .refine(
+    one => (one.events_per_s === undefined) !== (one.ops_per_s === undefined),
+    'expected one of events_per_s and ops_per_s',
+  );
 
 const machine = z.object({
   cpu: z.string(),

@@ -62,6 +62,15 @@ test('a report without call times is compared by its median, slowest and fastest
   expect(found.high).toBeLessThan(0.7);
 });
 
+test('a case without figures, or with both kinds, is refused', () => {
+  const good = caseOf([1000]);
+  expect(benchReportSchema.safeParse(reportOf(good)).success).toBe(true);
+  for (const given of [{ events_per_s: undefined }, { ops_per_s: good.events_per_s }]) {
+    const { error } = benchReportSchema.safeParse(reportOf({ ...good, ...given }));
+    expect(error?.issues[0].message).toBe('expected one of events_per_s and ops_per_s');
+  }
+});
+
 test('cases are matched by all that makes them, and the rest is told', () => {
   const one = caseOf([1000]);
   const others = [
